@@ -1,0 +1,99 @@
+"""Penstock: a durable flow engine.
+
+Names are imported when they are first used, so that a start pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from penstock.version import __version__
+
+if TYPE_CHECKING:
+    from penstock.core.duration import Duration
+    from penstock.core.errors import NodeError, PenstockError
+    from penstock.core.events import Event, EventType
+    from penstock.core.payload import Error
+    from penstock.core.policies import Backoff, OnError, Retry, Strategy
+    from penstock.core.ports import Emit, Port
+    from penstock.core.states import RunState
+    from penstock.engine.context import Context, ControlContext
+    from penstock.engine.function import node
+    from penstock.engine.kind import Action, Control, Inputs, Outputs, field
+    from penstock.engine.pyflow import FlowContext, flow, step
+    from penstock.engine.run import Run
+    from penstock.engine.scheme import Scheme
+    from penstock.runtime import Runtime, load_flow
+
+_HOMES = {
+    "Action": "penstock.engine.kind",
+    "Backoff": "penstock.core.policies",
+    "Context": "penstock.engine.context",
+    "Control": "penstock.engine.kind",
+    "ControlContext": "penstock.engine.context",
+    "Duration": "penstock.core.duration",
+    "Emit": "penstock.core.ports",
+    "Error": "penstock.core.payload",
+    "Event": "penstock.core.events",
+    "EventType": "penstock.core.events",
+    "FlowContext": "penstock.engine.pyflow",
+    "Inputs": "penstock.engine.kind",
+    "NodeError": "penstock.core.errors",
+    "OnError": "penstock.core.policies",
+    "Outputs": "penstock.engine.kind",
+    "PenstockError": "penstock.core.errors",
+    "Port": "penstock.core.ports",
+    "Retry": "penstock.core.policies",
+    "Run": "penstock.engine.run",
+    "RunState": "penstock.core.states",
+    "Runtime": "penstock.runtime",
+    "Scheme": "penstock.engine.scheme",
+    "Strategy": "penstock.core.policies",
+    "field": "penstock.engine.kind",
+    "flow": "penstock.engine.pyflow",
+    "load_flow": "penstock.runtime",
+    "node": "penstock.engine.function",
+    "step": "penstock.engine.pyflow",
+}
+
+__all__ = [
+    "Action",
+    "Backoff",
+    "Context",
+    "Control",
+    "ControlContext",
+    "Duration",
+    "Emit",
+    "Error",
+    "Event",
+    "EventType",
+    "FlowContext",
+    "Inputs",
+    "NodeError",
+    "OnError",
+    "Outputs",
+    "PenstockError",
+    "Port",
+    "Retry",
+    "Run",
+    "RunState",
+    "Runtime",
+    "Scheme",
+    "Strategy",
+    "__version__",
+    "field",
+    "flow",
+    "load_flow",
+    "node",
+    "step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module `penstock` has no attribute `{name}`")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(home), name)
+    return value

@@ -1,0 +1,63 @@
+"""What the commands of one invocation share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.cli.console import Console
+from penstock.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from penstock.core.store import Store
+    from penstock.engine.scheme import Scheme
+
+
+class App:
+    """Settings and console of one invocation. Flags arrive while the command line is parsed."""
+
+    def __init__(
+        self, *, environ: Mapping[str, str] | None = None, directory: Path | None = None
+    ) -> None:
+        self.settings = Settings(environ=environ, directory=directory)
+        self._environ = environ
+
+    def flag(self, **flags: str | None) -> None:
+        """Take a flag that was given; it wins over every other origin."""
+        self.settings = self.settings.with_flags(**flags)
+
+    @property
+    def console(self) -> Console:
+        return Console(color=self.settings["color"], environ=self._environ)
+
+    @property
+    def debug(self) -> bool:
+        return self.settings["debug"] == "true"
+
+    def open_store(self, *, create: bool = True) -> Store:
+        """The store that the settings name, not opened yet.
+
+        create: make a file that is missing; the default one is made in any case, so that
+        somebody who has run nothing yet sees no runs rather than an error.
+        """
+        from penstock.store import open_store
+
+        value = self.settings.look_up("store")
+        return open_store(value.value, create=create or value.origin.startswith("default"))
+
+    def scheme(self) -> Scheme:
+        """The kinds that the settings make known. Raises SettingsError."""
+        from penstock.engine.scheme import Scheme
+        from penstock.kinds import KINDS
+
+        scheme = Scheme(KINDS, plugins=True)
+        for module in self.settings["kinds"].split(","):
+            if module.strip():
+                scheme.add_module(module.strip())
+        return scheme
+
+
+pass_app = click.make_pass_decorator(App)

@@ -1,0 +1,115 @@
+"""The inputs of a run, from `--input` and `--set`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def read_inputs(source: str | None, pairs: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping that launches a flow. A `--set` wins over the same name in `--input`.
+
+    source: JSON text, `@FILE` (JSON or YAML), or `-` for JSON on stdin.
+    schema: the flow's input schema, which decides how the text of a `--set` is read.
+    Raises click.UsageError.
+    """
+    inputs = _read_source(source) if source is not None else {}
+    properties = schema.get("properties", {})
+    for pair in pairs:
+        name, mark, text = pair.partition("=")
+        if not mark or not name:
+            raise click.UsageError(f"--set `{pair}` is not NAME=VALUE")
+        inputs[name] = _typed(name, text, properties.get(name, {}))
+    return inputs
+
+
+def _read_source(source: str) -> dict[str, Any]:
+    if source == "-":
+        text, where = sys.stdin.read(), "stdin"
+    elif source.startswith("@"):
+        path = Path(source[1:])
+        try:
+            text, where = path.read_text("utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise click.UsageError(f"--input {source} cannot be read: {reason}") from error
+    else:
+        text, where = source, "--input"
+    value = _read_yaml(text, where) if where.endswith((".yaml", ".yml")) else _read_json(text, where)
+    if not isinstance(value, dict):
+        raise click.UsageError(
+            f'{where} holds {_described(value)}, not a mapping of inputs; write {{"name": value}}'
+        )
+    return value
+
+
+def _read_json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        hint = "; @FILE reads a file" if where == "--input" else ""
+        raise click.UsageError(f"{where} is not valid JSON: {error.msg} at {place}{hint}") from error
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"{where} is not valid JSON: {error}") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"JSON has no `{name}`")
+
+
+def _read_yaml(text: str, where: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise click.UsageError(f"{where} is not valid YAML: {error}") from error
+
+
+def _described(value: Any) -> str:
+    names = {list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "nothing")
+
+
+def _typed(name: str, text: str, schema: Mapping[str, Any]) -> Any:
+    """The value that a text stands for, by the type that the flow declares."""
+    declared = schema.get("type")
+    allowed = {declared} if isinstance(declared, str) else set(declared or ())
+    if allowed == {"string"}:
+        return text
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        if not allowed or "string" in allowed:
+            return text
+        expected = " or ".join(sorted(allowed))
+        raise click.UsageError(f"--set {name}: `{text}` is not {expected}") from error
+    if allowed and "string" in allowed and not _fits(value, allowed):
+        return text
+    if allowed and not _fits(value, allowed):
+        raise click.UsageError(f"--set {name}: `{text}` is not {' or '.join(sorted(allowed))}")
+    return value
+
+
+def _fits(value: Any, allowed: set[str]) -> bool:
+    match value:
+        case None:
+            return "null" in allowed
+        case bool():
+            return "boolean" in allowed
+        case int():
+            return bool(allowed & {"integer", "number"})
+        case float():
+            return "number" in allowed or ("integer" in allowed and value.is_integer())
+        case list():
+            return "array" in allowed
+        case dict():
+            return "object" in allowed
+        case _:
+            return "string" in allowed

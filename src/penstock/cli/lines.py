@@ -1,0 +1,134 @@
+"""A run as plain lines: one for each event that a person would want to know of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from penstock.cli.console import Console
+from penstock.cli.marks import MARKS
+from penstock.core.duration import format_seconds
+from penstock.core.events import Event, EventType
+from penstock.core.record import RunRecord
+
+_LEVELS = {"error": "red", "critical": "red", "warning": "yellow", "debug": "dim"}
+
+
+def line(event: Event, record: RunRecord, *, detail: bool = False) -> tuple[str, str] | None:
+    """The words for an event and their style, or None for one that is not worth a line.
+
+    detail: say what starts and is skipped as well.
+    """
+    data = event.data
+    match event.type:
+        case EventType.RUN_STARTED:
+            return f"run {record.fid} of `{record.flow}` started", "bold"
+        case EventType.RUN_WAITING:
+            return f"waiting{_until(data.get('until'))}", "cyan"
+        case EventType.RUN_RESUMED:
+            return f"resumed ({data.get('reason', '')})", "cyan"
+        case EventType.RUN_COMPLETED:
+            return f"completed{_took(record.duration_ms)}", "green"
+        case EventType.RUN_FAILED:
+            return f"failed{_took(record.duration_ms)}: {_first_line(data.get('error'))}", "red"
+        case EventType.RUN_CANCELLED:
+            reason = f": {data['reason']}" if data.get("reason") else ""
+            return f"cancelled{_took(record.duration_ms)}{reason}", "yellow"
+        case EventType.NODE_COMPLETED:
+            return f"completed{_took(data.get('duration_ms'))}", "green"
+        case EventType.NODE_FAILED:
+            return f"failed{_took(data.get('duration_ms'))}: {_first_line(data.get('error'))}", "red"
+        case EventType.NODE_RETRYING:
+            wait = format_seconds((data.get("delay_ms") or 0) / 1000)
+            attempt = f"attempt {data.get('attempt')} failed, again in {wait}"
+            return f"{attempt}: {_first_line(data.get('error'))}", "yellow"
+        case EventType.NODE_WAITING:
+            return f"waiting{_until(data.get('until'))}", "cyan"
+        case EventType.NODE_STARTED if detail:
+            return f"started ({data.get('kind', '')})", "dim"
+        case EventType.NODE_SKIPPED if detail:
+            return "skipped", "dim"
+        case _:
+            return said(event, detail=detail)
+
+
+def said(event: Event, *, detail: bool = False) -> tuple[str, str] | None:
+    """What a node said, or None when the event is none of its words."""
+    data = event.data
+    match event.type:
+        case EventType.NODE_MESSAGE:
+            return str(data.get("message", "")), _LEVELS.get(str(data.get("level", "")), "")
+        case EventType.NODE_STDOUT:
+            return str(data.get("line", "")), ""
+        case EventType.NODE_STDERR:
+            return str(data.get("line", "")), "yellow"
+        case EventType.NODE_DATA if detail:
+            from penstock.core.payload import to_json
+
+            return to_json(data.get("value")).decode(), "dim"
+        case _:
+            return None
+
+
+class LineView:
+    """Prints the lines as the events come."""
+
+    def __init__(self, console: Console, *, detail: bool = False) -> None:
+        self._console = console
+        self._detail = detail
+
+    def event(self, event: Event, record: RunRecord) -> None:
+        found = line(event, record, detail=self._detail)
+        if found is None:
+            return
+        text, style = found
+        seconds = event.time - (record.started if record.started is not None else event.time)
+        head = self._console.style(f"{seconds:9.3f}", "dim")
+        node = f"{event.node}: " if event.node else ""
+        self._console.say(f"{head}  {node}{self._console.style(text, *filter(None, [style]))}")
+
+    def tick(self, record: RunRecord, now: float) -> None:
+        """Nothing to redraw."""
+
+    def close(self, record: RunRecord, now: float) -> None:
+        """Nothing to take down."""
+
+
+class EventView:
+    """Prints every event as one line of JSON on stderr, for `--events`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def event(self, event: Event, record: RunRecord) -> None:
+        del record
+        from penstock.core.payload import to_json
+
+        self._console.stderr.write(to_json(event.to_mapping()).decode() + "\n")
+        self._console.stderr.flush()
+
+    def tick(self, record: RunRecord, now: float) -> None:
+        """Nothing to redraw."""
+
+    def close(self, record: RunRecord, now: float) -> None:
+        """Nothing to take down."""
+
+
+def summary(record: RunRecord) -> str:
+    """How a run ended, in one line."""
+    mark = MARKS[record.state]
+    return f"{mark.symbol} {record.flow} {record.state}{_took(record.duration_ms)}"
+
+
+def _took(duration_ms: Any) -> str:
+    return f" in {format_seconds(duration_ms / 1000)}" if isinstance(duration_ms, int | float) else ""
+
+
+def _until(until: Any) -> str:
+    if not isinstance(until, int | float):
+        return ""
+    return f" until {datetime.fromtimestamp(until).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _first_line(error: Any) -> str:
+    return str(error).partition("\n")[0] if error is not None else ""

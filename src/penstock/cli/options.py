@@ -1,0 +1,42 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+from penstock.cli.app import App
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _take(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value not in (None, False):
+            context.ensure_object(App).flag(**{name: "true" if value is True else str(value)})
+
+    return callback
+
+
+def _setting(name: str, **options: Any) -> Callable[[Command], Command]:
+    return click.option(f"--{name}", callback=_take(name), expose_value=False, is_eager=True, **options)
+
+
+debug: Final = _setting("debug", is_flag=True, help="Show tracebacks.")
+color: Final = _setting(
+    "color", type=click.Choice(["auto", "always", "never"]), help="Whether output is coloured."
+)
+store: Final = _setting("store", metavar="URL", help="Where runs are kept: a path, sqlite:///PATH or memory:.")
+progress: Final = _setting(
+    "progress",
+    type=click.Choice(["auto", "live", "plain", "none"]),
+    help="How the run is shown while it runs.",
+)
+kinds: Final = _setting(
+    "kinds",
+    metavar="MODULE[,…]",
+    help="Modules or .py files with kinds of your own.",
+)
+as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

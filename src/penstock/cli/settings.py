@@ -1,0 +1,187 @@
+"""Settings and where each comes from.
+
+Flag, then `PENSTOCK_*` variable, then the nearest `penstock.toml` upwards, then
+`[tool.penstock]` of the nearest `pyproject.toml`, then the default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from penstock.core.errors import SettingsError
+
+PREFIX: Final = "PENSTOCK_"
+FILE: Final = "penstock.toml"
+
+
+class Setting(NamedTuple):
+    """One thing that can be set. choices: what is allowed, empty for any text."""
+
+    name: str
+    doc: str
+    choices: tuple[str, ...] = ()
+
+
+SETTINGS: Final = (
+    Setting("store", "where runs are kept: a path, sqlite:///PATH or memory:"),
+    Setting("kinds", "modules or files with kinds of your own, separated by commas"),
+    Setting("progress", "how a run is shown while it runs", ("auto", "live", "plain", "none")),
+    Setting("color", "whether output is coloured", ("auto", "always", "never")),
+    Setting("debug", "show tracebacks", ("true", "false")),
+)
+_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+
+
+class Value(NamedTuple):
+    """A setting's value and its origin, as a person would name it."""
+
+    name: str
+    value: str
+    origin: str
+
+
+class Settings:
+    """The settings that hold in a directory, looked up when they are first asked for."""
+
+    def __init__(
+        self,
+        *,
+        flags: Mapping[str, str | None] | None = None,
+        environ: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> None:
+        self._flags = {name: value for name, value in (flags or {}).items() if value is not None}
+        self._environ = os.environ if environ is None else environ
+        self._directory = directory or Path.cwd()
+        self._files: list[tuple[Path, str, dict[str, Any]]] | None = None
+
+    def with_flags(self, **flags: str | None) -> Settings:
+        """These settings with flags that win over everything else; None means not given."""
+        given = {name: value for name, value in flags.items() if value is not None}
+        return Settings(flags=self._flags | given, environ=self._environ, directory=self._directory)
+
+    def __getitem__(self, name: str) -> str:
+        return self.look_up(name).value
+
+    def __iter__(self) -> Iterator[Value]:
+        return (self.look_up(setting.name) for setting in SETTINGS)
+
+    def look_up(self, name: str) -> Value:
+        """The value that holds, with its origin. Raises SettingsError."""
+        setting = _BY_NAME[name]
+        variable = PREFIX + name.upper()
+        if name in self._flags:
+            return _checked(setting, self._flags[name], f"--{name}")
+        if self._environ.get(variable):
+            return _checked(setting, self._environ[variable], variable)
+        for path, table, found in self._read_files():
+            if name in found:
+                value = _checked(setting, _text(found[name], setting, path), f"{path}{table}")
+                return value._replace(value=_anchored(name, path, value.value))
+        return self._default(setting)
+
+    @property
+    def project(self) -> Path | None:
+        """The folder of the nearest `penstock.toml`, or None."""
+        path = _nearest(self._directory, FILE)
+        return path.parent if path else None
+
+    def _default(self, setting: Setting) -> Value:
+        if setting.name != "store":
+            value = {"debug": "false", "kinds": ""}.get(setting.name, "auto")
+            return Value(setting.name, value, "default")
+        if self.project is not None:
+            path, origin = self.project / ".penstock" / "penstock.db", f"default, beside {FILE}"
+        else:
+            from platformdirs import user_data_path
+
+            path, origin = user_data_path("penstock", appauthor=False) / "penstock.db", "default"
+        return Value(setting.name, f"sqlite:///{path}", origin)
+
+    def _read_files(self) -> list[tuple[Path, str, dict[str, Any]]]:
+        if self._files is None:
+            self._files = []
+            own = _nearest(self._directory, FILE)
+            if own is not None:
+                self._files.append((own, "", _known(_toml(own), own, "")))
+            shared = _nearest(self._directory, "pyproject.toml")
+            if shared is not None and "[tool.penstock" in _source(shared):
+                table = _toml(shared).get("tool", {}).get("penstock", {})
+                self._files.append((shared, " [tool.penstock]", _known(table, shared, "tool.penstock.")))
+        return self._files
+
+
+def _nearest(directory: Path, name: str) -> Path | None:
+    for folder in (directory, *directory.parents):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def _source(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}", remedy="make it readable UTF-8") from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(_source(path))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def _known(found: dict[str, Any], path: Path, prefix: str) -> dict[str, Any]:
+    unknown = [name for name in found if name not in _BY_NAME]
+    if unknown:
+        from penstock.core.problems import suggest
+
+        lines = "; ".join(f"`{prefix}{name}`: {suggest(name, _BY_NAME)}" for name in unknown)
+        raise SettingsError(f"{path} has settings that do not exist: {lines}")
+    return found
+
+
+def _text(value: Any, setting: Setting, path: Path) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if setting.name == "kinds" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ",".join(value)
+    raise SettingsError(f"`{setting.name}` in {path} is not text", remedy=f"it is {setting.doc}")
+
+
+def _checked(setting: Setting, value: str, origin: str) -> Value:
+    if setting.name == "debug":
+        value = {"1": "true", "yes": "true", "0": "false", "no": "false"}.get(value.lower(), value.lower())
+    if setting.choices and value not in setting.choices:
+        allowed = ", ".join(setting.choices)
+        raise SettingsError(f"`{value}` from {origin} is no value for `{setting.name}`; allowed: {allowed}")
+    return Value(setting.name, value, origin)
+
+
+def _anchored(name: str, path: Path, value: str) -> str:
+    """A relative path in a settings file counts from the file's own folder."""
+    if name == "store":
+        return _store_beside(path.parent, value)
+    if name == "kinds":
+        modules = [module.strip() for module in value.split(",") if module.strip()]
+        return ",".join(
+            str(path.parent / module) if module.endswith(".py") else module for module in modules
+        )
+    return value
+
+
+def _store_beside(folder: Path, store: str) -> str:
+    scheme, mark, rest = store.partition(":///")
+    if mark and scheme == "sqlite" and not rest.startswith("/"):
+        return f"sqlite:///{folder / rest}"
+    if "://" in store or store.startswith("memory:"):
+        return store
+    return str(folder / store)

@@ -1,0 +1,88 @@
+"""`penstock validate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli import options
+from penstock.cli.app import App, pass_app
+from penstock.cli.exits import Exit
+from penstock.core.errors import DocumentError, PenstockError
+from penstock.core.problems import Problem, format_path
+
+if TYPE_CHECKING:
+    from penstock.engine.loading import Loader
+
+
+@click.command()
+@click.argument("references", metavar="FILE…", nargs=-1, required=True, type=click.Path())
+@options.kinds
+@options.as_json
+@options.debug
+@options.color
+@pass_app
+def validate(app: App, references: tuple[str, ...], *, as_json: bool) -> Exit:
+    """Check documents without running them, and show every problem of all of them.
+
+    A FILE may also be a Python flow: module:object or file.py.
+    """
+    from penstock.engine.loading import Loader
+
+    loader = Loader(app.scheme())
+    found = {reference: _check(loader, reference) for reference in references}
+    problems = {reference: problems for reference, (problems, _) in found.items() if problems}
+    if as_json:
+        import json
+
+        app.console.out(json.dumps([_plain(reference, one) for reference in problems for one in problems[reference]]))
+        return Exit.USAGE if problems else Exit.COMPLETED
+    for reference, (wrong, summary) in found.items():
+        if not wrong:
+            app.console.say(f"{app.console.style('✓', 'green')} {reference}: {summary}")
+        for problem in wrong:
+            app.console.say(f"{app.console.style('✗', 'red')} {problem}\n")
+    if problems:
+        count = sum(map(len, problems.values()))
+        app.console.error(f"{count} problem{'s' * (count > 1)} in {len(problems)} of {len(references)} files")
+    return Exit.USAGE if problems else Exit.COMPLETED
+
+
+def _check(loader: Loader, reference: str) -> tuple[list[Problem], str]:
+    """The problems of a document, and what it holds when there are none."""
+    from penstock.document.reader import read_file
+
+    try:
+        if ":" in reference or reference.endswith(".py"):
+            return [], f"flow `{loader.load(reference).name}` (Python)"
+        document = read_file(reference)
+        for flow in document.flows:
+            loader.load(reference, name=flow.name)
+    except DocumentError as error:
+        return list(error.problems), ""
+    except PenstockError as error:
+        return [Problem(error.message, hint=error.remedy)], ""
+    holds = [f"flow `{flow.name}`, {_count(len(flow.nodes), 'node')}" for flow in document.flows]
+    if document.nodes:
+        holds.append(f"{_count(len(document.nodes), 'spec')} of a resident graph, read but not compiled")
+    return [], "; ".join(holds)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(reference: str, problem: Problem) -> dict[str, Any]:
+    found: dict[str, Any] = {"file": reference, "message": problem.message}
+    if problem.place is not None:
+        found |= {
+            "file": problem.place.file,
+            "line": problem.place.line,
+            "column": problem.place.column,
+        }
+    if problem.path:
+        found["path"] = format_path(problem.path)
+    if problem.hint:
+        found["hint"] = problem.hint
+    return found

@@ -1,0 +1,29 @@
+"""`penstock version`."""
+
+from __future__ import annotations
+
+import click
+
+from penstock.cli import options
+from penstock.cli.app import App, pass_app
+from penstock.version import __version__
+
+
+@click.command()
+@options.as_json
+@pass_app
+def version(app: App, *, as_json: bool) -> None:
+    """Print the version."""
+    if not as_json:
+        app.console.out(__version__)
+        return
+    import json
+    import platform
+
+    found = {
+        "version": __version__,
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+    }
+    app.console.out(json.dumps(found))

@@ -1,0 +1,109 @@
+"""Events: the entries of a run's stream, which is its journal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+
+class EventType(StrEnum):
+    """Every type of event, and the fields of its own in `data`."""
+
+    RUN_STARTED = "run.started"
+    """flow, revision, inputs; retry_of when it repeats another run."""
+    RUN_WAITING = "run.waiting"
+    """until: epoch seconds, or None when no timer will wake it."""
+    RUN_RESUMED = "run.resumed"
+    """reason: `timer`, `recovery` or `restart` (then `restart`: its number)."""
+    RUN_COMPLETED = "run.completed"
+    """result, duration_ms; failures: the nodes that failed under `continue`."""
+    RUN_FAILED = "run.failed"
+    """error, duration_ms."""
+    RUN_CANCELLED = "run.cancelled"
+    """reason, duration_ms."""
+
+    NODE_STARTED = "node.started"
+    """kind, attempt."""
+    NODE_WAITING = "node.waiting"
+    """until: epoch seconds; timer: which of the firing's timers it is, from 0."""
+    NODE_COMPLETED = "node.completed"
+    """outputs, duration_ms; state when `ctx.state` is in use."""
+    NODE_FAILED = "node.failed"
+    """error, duration_ms."""
+    NODE_RETRYING = "node.retrying"
+    """attempt (the one that failed), error, delay_ms, until."""
+    NODE_SKIPPED = "node.skipped"
+    NODE_MESSAGE = "node.message"
+    """level, message, and what the node added."""
+    NODE_PROGRESS = "node.progress"
+    """fraction: 0 to 1, or None; message."""
+    NODE_DATA = "node.data"
+    """value."""
+    NODE_STDOUT = "node.stdout"
+    """line."""
+    NODE_STDERR = "node.stderr"
+    """line."""
+
+    CHILD_STARTED = "child.started"
+    """port or flow."""
+    CHILD_COMPLETED = "child.completed"
+    """result, or error; duration_ms."""
+
+    LOCK_OPENED = "lock.opened"
+    LOCK_CANDIDATE = "lock.candidate"
+    LOCK_DENIED = "lock.denied"
+    LOCK_RELEASED = "lock.released"
+    LOCK_EXPIRED = "lock.expired"
+
+    AGENT_ACTION = "agent.action"
+    AGENT_RESULT = "agent.result"
+    AGENT_FINAL = "agent.final"
+
+
+TERMINAL: Final = frozenset({EventType.RUN_COMPLETED, EventType.RUN_FAILED, EventType.RUN_CANCELLED})
+"""The types that end a stream; a run has exactly one of them."""
+
+EFFECTS: Final = frozenset(EventType) - {
+    EventType.NODE_STARTED,
+    EventType.NODE_SKIPPED,
+    EventType.NODE_MESSAGE,
+    EventType.NODE_PROGRESS,
+    EventType.NODE_DATA,
+    EventType.NODE_STDOUT,
+    EventType.NODE_STDERR,
+}
+"""The types that `record: effects` keeps: what a replay cannot do without."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One entry of a stream.
+
+    seq: dense within the run, from 1. time: epoch seconds. node: the firing it speaks of,
+    as a path (`fetch`, `each[3]/parse`), or empty for the run itself.
+    """
+
+    seq: int
+    time: float
+    type: str
+    node: str = ""
+    data: dict[str, Any] = {}
+
+    @property
+    def at(self) -> datetime:
+        """When it happened, in UTC."""
+        return datetime.fromtimestamp(self.time, UTC)
+
+    @property
+    def terminal(self) -> bool:
+        return self.type in TERMINAL
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The event as one flat mapping, for JSON."""
+        at = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        head: dict[str, Any] = {"seq": self.seq, "at": at, "type": self.type}
+        if self.node:
+            head["node"] = self.node
+        return head | self.data

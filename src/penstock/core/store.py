@@ -1,0 +1,132 @@
+"""What the engine asks of a store. Stores know nothing of the engine but this."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from penstock.core.events import Event
+from penstock.core.states import RunState
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run at a glance. Everything in it can be derived from its stream.
+
+    flow: its name. source: what its revision is made of, `graph` or `python`.
+    revision: the digest of what it runs. wake_at: when a waiting run goes on, in epoch
+    seconds, or None. owner: the runtime that executes it, or empty.
+    started, ended: epoch seconds. seq: the last event that is on disk.
+    """
+
+    fid: str
+    flow: str
+    source: str = "graph"
+    revision: str = ""
+    state: RunState = RunState.PENDING
+    wake_at: float | None = None
+    owner: str = ""
+    started: float = 0.0
+    ended: float | None = None
+    error: str = ""
+    seq: int = 0
+
+
+class RunChange(msgspec.Struct, kw_only=True):
+    """What a commit changes in a run's row; a field left UNSET stays as it is."""
+
+    fid: str
+    state: RunState | msgspec.UnsetType = msgspec.UNSET
+    wake_at: float | None | msgspec.UnsetType = msgspec.UNSET
+    owner: str | msgspec.UnsetType = msgspec.UNSET
+    ended: float | None | msgspec.UnsetType = msgspec.UNSET
+    error: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Batch:
+    """One commit: new runs, new events by run, and changed rows. All or nothing."""
+
+    __slots__ = ("changes", "events", "runs")
+
+    def __init__(self) -> None:
+        self.runs: list[RunRow] = []
+        self.events: dict[str, list[Event]] = {}
+        self.changes: dict[str, RunChange] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.runs or self.changes)
+
+
+class Store(Protocol):
+    """A place where runs and their streams are kept.
+
+    Every method raises a StoreError of core/errors.py and nothing else. `commit` returns
+    when the batch is on disk; it refuses, with StoreError, a batch whose events do not
+    follow the last seq of their run, so two writers can never share a run.
+    """
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def durable(self) -> bool:
+        """Whether what was committed outlives the process."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def commit(self, batch: Batch) -> None: ...
+
+    async def events(self, fid: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """The run's events with a seq above `after`, in order."""
+        ...
+
+    async def run(self, fid: str) -> RunRow | None: ...
+
+    async def runs(
+        self,
+        *,
+        states: Sequence[RunState] = (),
+        flow: str = "",
+        before: str = "",
+        limit: int | None = None,
+    ) -> list[RunRow]:
+        """Runs, newest first; `before` continues after the last fid of a page."""
+        ...
+
+    async def save_revision(self, digest: str, document: dict[str, Any]) -> None:
+        """Keep what a run executes; the same digest again changes nothing."""
+        ...
+
+    async def revision(self, digest: str) -> dict[str, Any] | None: ...
+
+    async def claim(self, fids: Sequence[str] | None = None) -> list[RunRow]:
+        """Take over unfinished runs that no live runtime owns, all of them or just these.
+
+        The rows come back owned by this store's `owner`, oldest first.
+        """
+        ...
+
+    async def alive(self, owner: str) -> bool:
+        """Whether the runtime of this name still lives."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """The name under which this store's runtime owns runs."""
+        ...
+
+    async def signal(self, fid: str, signal: str) -> None:
+        """Leave word for the runtime that owns this run."""
+        ...
+
+    def signals(self) -> AsyncIterator[tuple[str, str]]:
+        """Words left for runs that this store's runtime owns, each once, as they come."""
+        ...
+
+    async def changed(self, fid: str, *, after: int) -> None:
+        """Return when another process may have committed events of this run."""
+        ...

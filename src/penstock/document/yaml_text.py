@@ -1,0 +1,243 @@
+"""YAML 1.2 text as plain data with marks.
+
+The events of PyYAML's parser are composed here, because its own composer follows YAML 1.1
+(where `on` is a boolean and `12:30` a number), keeps the last of two equal keys in silence,
+and lets a few lines of aliases grow into gigabytes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from penstock.document.findings import Findings, Unreadable, quote
+from penstock.document.marks import Mark, Text
+from penstock.document.numbers import real, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from penstock.core.problems import Path
+
+MAX_DEPTH: Final = 100
+"""Levels of lists and mappings."""
+
+MAX_ALIASED: Final = 100_000
+"""Values that aliases may add to those that are written out."""
+
+_WORDS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMERIC: Final = frozenset("+-.0123456789")
+_WHOLE: Final = re.compile(r"[-+]?[0-9]+")
+_OCTAL_OR_HEX: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_REAL: Final = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_STANDARD: Final = "tag:yaml.org,2002:"
+_TEMPLATE_HINT: Final = 'text that starts with `{` or `[` needs quotes, as in "{{ .NAME }}"'
+
+
+def parse_yaml(text: Text, findings: Findings) -> tuple[Any, Mark]:
+    """The data of one YAML document and its marks. Raises Unreadable after reporting why."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return _Composer(yaml.parse(text.text, Loader=loader), text, findings).document()
+    except yaml.YAMLError as error:
+        from penstock.document.yaml_errors import report_syntax
+
+        report_syntax(error, text, findings)
+        raise Unreadable from error
+
+
+class _Composer:
+    """Builds data from parser events, and reports what no document may contain."""
+
+    def __init__(self, events: Iterator[Any], text: Text, findings: Findings) -> None:
+        self.events = events
+        self.text = text
+        self.findings = findings
+        self.anchors: dict[str, tuple[Any, Mark] | None] = {}
+        self.aliased = 0
+        self.path: list[str | int] = []
+
+    def document(self) -> tuple[Any, Mark]:
+        next(self.events)  # the start of the stream
+        start = next(self.events)
+        if type(start).__name__ == "StreamEndEvent":
+            self._refuse("the document is empty", start, _EMPTY_HINT)
+        found = self._value(next(self.events), 1)
+        next(self.events)  # the end of the document
+        more = next(self.events)
+        if type(more).__name__ == "DocumentStartEvent":
+            hint = "write one YAML list of specs, or a file for each document"
+            self._refuse("a second document starts here; a file holds one", more, hint)
+        if found[0] is None and not self.findings.problems:
+            self._refuse("the document is empty", start, _EMPTY_HINT)
+        return found
+
+    def _value(self, event: Any, depth: int) -> tuple[Any, Mark]:
+        name = type(event).__name__
+        if name == "AliasEvent":
+            return self._alias(event, depth)
+        anchor = event.anchor
+        if anchor is not None:
+            self.anchors[anchor] = None
+        at = event.start_mark
+        mark = Mark(at.line, at.column)
+        value: Any
+        if name == "ScalarEvent":
+            value = self._scalar(event)
+        else:
+            if depth > MAX_DEPTH:
+                self._refuse(f"nested deeper than {MAX_DEPTH} levels", event)
+            self._check_tag(event, "map" if name == "MappingStartEvent" else "seq")
+            build = self._mapping if name == "MappingStartEvent" else self._sequence
+            value, mark = build(mark, depth)
+        if anchor is not None:
+            self.anchors[anchor] = value, mark
+        return value, mark
+
+    def _sequence(self, mark: Mark, depth: int) -> tuple[list[Any], Mark]:
+        values: list[Any] = []
+        while type(event := next(self.events)).__name__ != "SequenceEndEvent":
+            self.path.append(len(values))
+            value, below = self._value(event, depth + 1)
+            self.path.pop()
+            mark.add(len(values), below)
+            values.append(value)
+        return values, mark
+
+    def _mapping(self, mark: Mark, depth: int) -> tuple[dict[str, Any], Mark]:
+        values: dict[str, Any] = {}
+        merged: tuple[Any, Any, Mark] | None = None
+        while type(event := next(self.events)).__name__ != "MappingEndEvent":
+            key = self._key(event, depth)
+            merging = key == "<<" and getattr(event, "implicit", (False,))[0] and not event.style
+            at = event.start_mark
+            duplicate = merged is not None if merging else key in mark.keys
+            if duplicate:
+                first = mark.keys[key][0] + 1
+                self._report(f"the key {quote(key)} appears twice", event, f"first in line {first}", key)
+            self.path.append(key)
+            value, below = self._value(next(self.events), depth + 1)
+            self.path.pop()
+            mark.keys.setdefault(key, (at.line, at.column))
+            if merging:
+                merged = event, value, below
+            else:
+                values[key] = value
+                mark.add(key, below)
+        return (self._merge(values, mark, *merged), mark) if merged else (values, mark)
+
+    def _merge(
+        self, values: dict[str, Any], mark: Mark, event: Any, source: Any, below: Mark
+    ) -> dict[str, Any]:
+        """The values, and in front of them what `<<` brings and they do not have."""
+        many = isinstance(source, list)
+        sources = (
+            [(part, below.parts[i]) for i, part in enumerate(source)] if many else [(source, below)]
+        )
+        brought: dict[str, Any] = {}
+        for part, part_mark in sources:
+            if not isinstance(part, dict):
+                self._report("`<<` merges a mapping or a list of mappings", event, key="<<")
+                continue
+            for key, value in part.items():
+                if key not in brought:
+                    brought[key] = value
+                if key not in mark.parts:
+                    mark.add(key, part_mark.parts[key])
+                    mark.keys[key] = part_mark.keys[key]
+        return brought | values
+
+    def _key(self, event: Any, depth: int) -> str:
+        """The text of a key, whatever its type would be elsewhere."""
+        if type(event).__name__ == "ScalarEvent":
+            if event.anchor is not None:
+                self.anchors[event.anchor] = event.value, Mark(*_position(event))
+            return str(event.value)
+        value, _ = self._value(event, depth + 1)
+        if isinstance(value, str):
+            return value
+        self._report("a key must be text", event, _TEMPLATE_HINT)
+        return "?"
+
+    def _alias(self, event: Any, depth: int) -> tuple[Any, Mark]:
+        name = event.anchor
+        found = self.anchors.get(name)
+        if found is None:
+            inside = name in self.anchors
+            message = (
+                f"`*{name}` stands inside of what it names" if inside else f"nothing is named `&{name}`"
+            )
+            hint = "" if inside else "text that starts with `*` needs quotes"
+            self._report(message, event, hint)
+            return None, Mark(*_position(event))
+        value, mark = found
+        self.aliased += mark.size
+        if self.aliased > MAX_ALIASED:
+            self._refuse(f"aliases add more than {MAX_ALIASED} values", event, "write out what is meant")
+        if depth + mark.height > MAX_DEPTH + 1:
+            self._refuse(f"nested deeper than {MAX_DEPTH} levels", event)
+        return value, mark.moved(*_position(event))
+
+    def _scalar(self, event: Any) -> Any:
+        text: str = event.value
+        plain, quoted = event.implicit
+        if event.tag is not None and not plain and not quoted:
+            return self._tagged(event, text)
+        return self._plain(event, text) if plain and not event.style else text
+
+    def _plain(self, event: Any, text: str) -> Any:
+        """What unquoted text means in the core schema of YAML 1.2."""
+        if text in _WORDS:
+            return _WORDS[text]
+        if text[0] not in _NUMERIC:
+            return text
+
+        def report(message: str, hint: str) -> None:
+            self._report(message, event, hint)
+
+        if _WHOLE.fullmatch(text):
+            return whole(text, report)
+        if _OCTAL_OR_HEX.fullmatch(text):
+            return whole(text, report, base=0)
+        return real(text, report) if _REAL.fullmatch(text) else text
+
+    def _tagged(self, event: Any, text: str) -> Any:
+        tag = event.tag.removeprefix(_STANDARD)
+        if tag in ("str", "!"):
+            return text
+        value = self._plain(event, text)
+        if tag == "float" and type(value) is int:
+            return float(value)
+        if {"null": type(None), "bool": bool, "int": int, "float": float}.get(tag) is not type(value):
+            self._check_tag(event, "")
+        return value
+
+    def _check_tag(self, event: Any, own: str) -> None:
+        if event.tag is None or event.tag in (_STANDARD + own, "!"):
+            return
+        tag = event.tag.replace(_STANDARD, "!!")
+        hint = "tags have no meaning in a document; text that starts with `!` needs quotes"
+        self._report(f"the tag {quote(tag)} does not fit this value", event, hint)
+
+    def _report(self, message: str, event: Any, hint: str = "", key: str | None = None) -> None:
+        path: Path = (*self.path, key) if key is not None else tuple(self.path)
+        self.findings.report(message, path, hint=hint, place=self.text.place(*_position(event)))
+
+    def _refuse(self, message: str, event: Any, hint: str = "") -> None:
+        self.findings.report(message, hint=hint, place=self.text.place(*_position(event)))
+        raise Unreadable
+
+
+_EMPTY_HINT: Final = "write a flow (a mapping with `flow:` and `nodes:`) or a list of node specs"
+
+
+def _position(event: Any) -> tuple[int, int]:
+    return event.start_mark.line, event.start_mark.column

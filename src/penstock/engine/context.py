@@ -1,0 +1,151 @@
+"""What a running node may ask of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from penstock.core.duration import Duration
+from penstock.core.events import EventType
+from penstock.core.payload import Payload, normalise
+from penstock.core.ports import index
+
+if TYPE_CHECKING:
+    from penstock.engine.flow import Flow
+    from penstock.engine.live import LiveRun
+    from penstock.engine.plan import Vertex
+    from penstock.engine.process import Process
+
+
+class Reporter:
+    """Tells the run's stream what a firing has to say."""
+
+    __slots__ = ("_run", "attempt", "node")
+
+    def __init__(self, run: LiveRun, node: str, attempt: int) -> None:
+        self._run = run
+        self.node = node
+        self.attempt = attempt
+
+    @property
+    def fid(self) -> str:
+        """The id of the run."""
+        return self._run.fid
+
+    @property
+    def flow(self) -> str:
+        """The name of the flow."""
+        return self._run.flow.name
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt and repetition of this firing, and for no other."""
+        return f"{self._run.fid}:{self.node}"
+
+    def now(self) -> float:
+        """Epoch seconds, by the runtime's clock."""
+        return self._run.clock.now()
+
+    def message(self, text: str, *, level: str = "info", **fields: Any) -> None:
+        """Say something to whoever watches the run."""
+        self.emit(EventType.NODE_MESSAGE, level=level, message=text, **fields)
+
+    def progress(self, fraction: float | None, message: str = "") -> None:
+        """Say how far the work is, from 0 to 1; None when that cannot be known."""
+        self.emit(EventType.NODE_PROGRESS, fraction=fraction, message=message)
+
+    def data(self, value: Any) -> None:
+        """Show an intermediate value."""
+        self.emit(EventType.NODE_DATA, value=value)
+
+    def stdout(self, line: str) -> None:
+        """Pass on a line that the work wrote to its standard output."""
+        self.emit(EventType.NODE_STDOUT, line=line)
+
+    def stderr(self, line: str) -> None:
+        """Pass on a line that the work wrote to its standard error."""
+        self.emit(EventType.NODE_STDERR, line=line)
+
+    def emit(self, type: str, **fields: Any) -> None:  # noqa: A002 - the word of the field
+        """Add an event of any type about this firing to the stream.
+
+        Safe to call from the thread of a blocking node.
+        """
+        self._run.emit_from_anywhere(type, self.node, normalise(fields))
+
+
+class Context(Reporter):
+    """What a node's `run` gets when it asks for it."""
+
+    __slots__ = ("_process", "_state_key", "_timers", "_vertex")
+
+    def __init__(
+        self, process: Process, vertex: Vertex, node: str, state_key: str, attempt: int
+    ) -> None:
+        super().__init__(process.run, node, attempt)
+        self._process = process
+        self._vertex = vertex
+        self._state_key = state_key
+        self._timers = 0
+
+    @property
+    def state(self) -> MutableMapping[str, Payload]:
+        """What this node keeps from firing to firing within one run; it is journaled."""
+        return self._run.states.setdefault(self._state_key, {})
+
+    @property
+    def resources(self) -> AsyncExitStack:
+        """What is opened here is closed when the process ends, whatever the outcome."""
+        return self._process.resources
+
+    def linked(self, port: str) -> bool:
+        """Whether anything hangs from this out-port."""
+        return port in self._vertex.routes or port in self._vertex.called
+
+    def linked_family(self, family: str) -> list[str]:
+        """The linked members of an out-port family such as `out[]`, in index order."""
+        stem = family.removesuffix("[]") + "["
+        names = (*self._vertex.routes, *self._vertex.called)
+        return sorted((name for name in names if name.startswith(stem)), key=lambda name: index(name) or 0)
+
+    async def sleep(self, duration: Duration | float) -> None:
+        """Wait. The deadline is journaled: a restart in between does not begin anew."""
+        seconds = duration.total_seconds() if isinstance(duration, Duration) else float(duration)
+        timer = f"{self.node}@{self.attempt}.{self._timers}"
+        self._timers += 1
+        await self._run.sleep(self.node, timer, seconds)
+
+
+class ControlContext(Context):
+    """What a control node's `run` gets: it may call."""
+
+    __slots__ = ("_calls",)
+
+    def __init__(
+        self, process: Process, vertex: Vertex, node: str, state_key: str, attempt: int
+    ) -> None:
+        super().__init__(process, vertex, node, state_key, attempt)
+        self._calls = 0
+
+    async def call(self, port: str, value: Payload, *, key: str | int | None = None) -> Payload:
+        """Run what hangs from an out-port as a child process and return its response.
+
+        `key` tells this call from the others of the firing, on every replay alike; the
+        default is its number, which suits calls that are made one after the other.
+        Nothing hangs from the port: None. Raises NodeError when the child fails.
+        """
+        if key is None:
+            key = self._calls
+            self._calls += 1
+        plan = self._vertex.called.get(port)
+        if plan is None:
+            return None
+        return await self._run.call_plan(plan, f"{self.node}[{key}]", port, value)
+
+    async def call_flow(self, flow: Flow, inputs: Mapping[str, Any], *, key: str | int | None = None) -> Payload:
+        """Run another flow to completion as a child of this run; see `call`."""
+        if key is None:
+            key = self._calls
+            self._calls += 1
+        return await self._run.call_flow(flow, f"{self.node}[{key}]", inputs)

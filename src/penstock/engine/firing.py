@@ -1,0 +1,173 @@
+"""Firings: one node, or one step of a Python flow, from its inputs to its outcome.
+
+Here the promise of durability is kept: an outcome that the journal holds is taken from
+it; an effect starts only when everything before it is on disk; attempts, backoff and
+outcome are written down as they happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from penstock.core.errors import NodeTimeout, StoreError
+from penstock.core.events import EventType
+from penstock.core.payload import Error, Payload
+from penstock.engine.context import Context, ControlContext
+from penstock.engine.outputs import checked
+
+if TYPE_CHECKING:
+    from penstock.core.duration import Duration
+    from penstock.core.policies import Retry
+    from penstock.engine.live import LiveRun
+    from penstock.engine.plan import Vertex
+    from penstock.engine.process import Process
+
+Attempt = Callable[[int], Awaitable[Payload]]
+"""Runs the code once; its argument is the number of the attempt, from 1."""
+
+
+class Failure(Exception):
+    """A firing failed for good. `cause` is the exception, where this process saw it."""
+
+    def __init__(self, error: Error, cause: BaseException | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.cause = cause or error.to_exception()
+
+
+async def fire(
+    process: Process, vertex: Vertex, inputs: Mapping[str, Payload], branch: tuple[int, ...]
+) -> Mapping[str, Payload]:
+    """Fire a vertex. Returns its outputs by port; raises Failure."""
+    run = process.run
+    name = process.path + vertex.name
+    state_key = name
+    if branch:
+        name = f"{name}#{'.'.join(map(str, branch))}"
+
+    async def attempt(number: int) -> Payload:
+        context: Context | None = None
+        if vertex.is_control:
+            context = ControlContext(process, vertex, name, state_key, number)
+        elif vertex.wants_context:
+            context = Context(process, vertex, name, state_key, number)
+        arguments = (inputs,) if context is None else (inputs, context)
+        if vertex.is_async:
+            outputs = await vertex.run(*arguments)
+        elif vertex.blocking:
+            outputs = await run.in_thread(vertex.run, *arguments)
+        else:
+            outputs = vertex.run(*arguments)
+        return outputs if vertex.normalised and outputs is not None else checked(vertex, outputs)
+
+    slots = run.slots
+    if slots is None or vertex.is_control or not (vertex.is_async or vertex.blocking):
+        outputs: Mapping[str, Payload] = await perform(run, name, attempt, vertex, state_key=state_key)
+        return outputs
+    async with slots:
+        outputs = await perform(run, name, attempt, vertex, state_key=state_key)
+        return outputs
+
+
+class Work:
+    """What `perform` needs to know of the thing that fires; a Vertex has all of it."""
+
+    __slots__ = ("kind", "pure", "retry", "timeout")
+
+    def __init__(
+        self, kind: str, *, pure: bool = False, retry: Retry | None = None, timeout: Duration | None = None
+    ) -> None:
+        self.kind = kind
+        self.pure = pure
+        self.retry = retry
+        self.timeout = timeout
+
+
+async def perform(
+    run: LiveRun, name: str, attempt: Attempt, work: Work | Vertex, *, state_key: str = ""
+) -> Payload:
+    """Bring a firing to its outcome: from the journal, or by attempts. Raises Failure."""
+    journal = run.journal
+    number = 1
+    past = run.replay.firing(name) if run.replay is not None else None
+    if past is not None:
+        if past.state is not None:
+            run.states[state_key] = past.state
+        if past.done:
+            if past.error is not None:
+                raise Failure(past.error)
+            return past.outputs
+        number += past.failed_attempts
+    run.busy += 1
+    try:
+        if not work.pure and journal.dirty:
+            await journal.durable()
+        if past is not None and past.until is not None:
+            await run.sleep_until(past.until)
+        while True:
+            journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
+            began = run.clock.monotonic()
+            try:
+                outputs = await _limited(run, attempt, number, work.timeout)
+            except StoreError:
+                raise
+            except Exception as cause:
+                error = Error.from_exception(cause, node=name)
+                if not await _retry(run, name, work.retry, number, error):
+                    journal.emit(EventType.NODE_FAILED, name, {"error": error, "duration_ms": _since(run, began)})
+                    raise Failure(error, cause) from cause
+                number += 1
+                continue
+            run.probe("node.executed")
+            facts: dict[str, Any] = {"outputs": outputs, "duration_ms": _since(run, began)}
+            if state_key in run.states:
+                facts["state"] = dict(run.states[state_key])
+            journal.emit(EventType.NODE_COMPLETED, name, facts)
+            return outputs
+    finally:
+        run.settle_down()
+
+
+async def _limited(run: LiveRun, attempt: Attempt, number: int, limit: Duration | None) -> Payload:
+    if limit is None:
+        return await attempt(number)
+    # A timer of the run's clock rather than of the loop, so that a test can be its master.
+    task = asyncio.current_task()
+    assert task is not None
+    expired = False
+
+    def expire() -> None:
+        nonlocal expired
+        expired = True
+        task.cancel()
+
+    timer = run.clock.call_later(limit.total_seconds(), expire)
+    try:
+        return await attempt(number)
+    except asyncio.CancelledError:
+        if expired and task.uncancel() == 0:
+            raise NodeTimeout(
+                f"took longer than {limit}", remedy="raise the node's `timeout`, or look why it is slow"
+            ) from None
+        raise
+    finally:
+        timer.cancel()
+
+
+async def _retry(run: LiveRun, name: str, policy: Retry | None, number: int, error: Error) -> bool:
+    """Wait for another attempt; False when there is none left or the error is not worth one."""
+    if policy is None or number >= policy.attempts or not policy.covers(error.code):
+        return False
+    delay = policy.wait(number, run.clock.chance())
+    until = run.clock.now() + delay
+    facts = {"attempt": number, "error": error, "delay_ms": round(delay * 1000, 3), "until": until}
+    run.journal.emit(EventType.NODE_RETRYING, name, facts)
+    run.probe("retry.backoff")
+    await run.sleep_until(until)
+    return True
+
+
+def _since(run: LiveRun, began: float) -> float:
+    return round((run.clock.monotonic() - began) * 1000, 3)

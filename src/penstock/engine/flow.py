@@ -1,0 +1,159 @@
+"""Flows: what can be run to completion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from penstock.core.errors import InputError
+from penstock.core.payload import Payload, normalise, to_json
+from penstock.core.spec import FlowSpec, Settings, to_document
+from penstock.engine.process import Process
+
+if TYPE_CHECKING:
+    from penstock.engine.kind import Node
+    from penstock.engine.live import LiveRun
+    from penstock.engine.plan import Plan
+
+
+class Flow(Protocol):
+    """What the runtime asks of a flow, whatever it is made of.
+
+    source: how `document` is to be read, `graph` or `python`. revision: a digest; a run
+    keeps the one it started with. document: what the store keeps so that any process can
+    go on with a run.
+    """
+
+    name: str
+    description: str
+    source: str
+    revision: str
+    settings: Settings
+
+    @property
+    def input_schema(self) -> dict[str, Any]: ...
+
+    def document(self) -> dict[str, Any]: ...
+
+    def accept(self, inputs: Mapping[str, Any]) -> dict[str, Payload]:
+        """The inputs as payloads, defaults filled in. Raises InputError."""
+        ...
+
+    async def load(self) -> None: ...
+
+    async def unload(self) -> None: ...
+
+    async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
+        """Bring a run to its result. Raises Failure."""
+        ...
+
+    async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
+        """The same inside another flow's run, its firings named below `path`."""
+        ...
+
+
+class GraphFlow:
+    """A flow made of nodes: a spec, its compiled plan, and the instances in it.
+
+    nodes: the instances, each behind everything its links lead to.
+    """
+
+    source = "graph"
+
+    def __init__(self, spec: FlowSpec, plan: Plan, nodes: tuple[Node, ...], *, revision: str) -> None:
+        self.spec = spec
+        self.plan = plan
+        self.nodes = nodes
+        self.name = spec.name
+        self.description = spec.description
+        self.revision = revision
+        self.settings = spec.settings
+        self._loaded: list[Node] = []
+
+    @property
+    def input_schema(self) -> dict[str, Any]:
+        return self.spec.input_schema
+
+    def document(self) -> dict[str, Any]:
+        return to_document(self.spec)
+
+    def accept(self, inputs: Mapping[str, Any]) -> dict[str, Payload]:
+        return check_inputs(self.name, self.input_schema, inputs)
+
+    async def load(self) -> None:
+        """Load the instances, dependencies first; all of them or none."""
+        if self._loaded:
+            return
+        try:
+            for node in self.nodes:
+                await node.load()
+                self._loaded.append(node)
+        except BaseException:
+            await self.unload()
+            raise
+
+    async def unload(self) -> None:
+        """Unload what was loaded, in reverse."""
+        while self._loaded:
+            await self._loaded.pop().unload()
+
+    async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
+        return await Process(self.plan, run, root=True).launch(inputs)
+
+    async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
+        return await Process(self.plan, run, path=path).launch(inputs)
+
+
+def check_inputs(flow: str, schema: dict[str, Any], inputs: Mapping[str, Any]) -> dict[str, Payload]:
+    """The inputs as payloads, defaults filled in; all that is wrong with them at once."""
+    accepted: dict[str, Payload] = {}
+    for name, value in inputs.items():
+        accepted[name] = normalise(value)
+    properties: dict[str, Any] = schema.get("properties", {})
+    for name, about in properties.items():
+        if name not in accepted and "default" in about:
+            accepted[name] = about["default"]
+    problems = [
+        f"`{name}` is missing{_about(properties.get(name, {}))}"
+        for name in schema.get("required", ())
+        if name not in accepted
+    ]
+    checkable = {name: value for name, value in accepted.items() if properties.get(name)}
+    if checkable:
+        problems += _violations(schema, checkable)
+    if problems:
+        raise InputError(flow, problems, remedy=_remedy(properties))
+    return accepted
+
+
+def _about(schema: Mapping[str, Any]) -> str:
+    parts = [str(schema[key]) for key in ("type", "description") if key in schema]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _remedy(properties: Mapping[str, Any]) -> str:
+    if not properties:
+        return ""
+    named = " ".join(f"--set {name}=…" for name in properties)
+    return f"give them with {named}, or all at once with --input"
+
+
+def _violations(schema: Mapping[str, Any], inputs: Mapping[str, Payload]) -> list[str]:
+    import jsonschema_rs
+
+    from penstock.core.problems import format_path
+
+    part = {key: value for key, value in schema.items() if key != "required"}
+    validator = jsonschema_rs.validator_for(part, validate_formats=True)
+    found = []
+    for error in validator.iter_errors(_plain(inputs)):
+        path = format_path(tuple(error.instance_path))
+        found.append(f"`{path}`: {error.message}" if path else error.message)
+    return found
+
+
+def _plain(inputs: Mapping[str, Payload]) -> Any:
+    """The inputs as JSON would have them: what a schema can speak of."""
+    import msgspec
+
+    return msgspec.json.decode(to_json(inputs))

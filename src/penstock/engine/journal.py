@@ -1,0 +1,183 @@
+"""The journal: a run's events on their way to the store.
+
+Writes of all runs are committed together: whoever needs its events on disk waits, and
+the one committer writes everything that came up in the same turn of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+
+from penstock.core.errors import StoreError
+from penstock.core.events import EFFECTS, Event, EventType
+from penstock.core.policies import Record
+from penstock.core.store import Batch, RunChange, RunRow, Store
+
+if TYPE_CHECKING:
+    from penstock.core.clock import Clock
+
+LAZY_SECONDS: Final = 0.02
+"""How long an event that nobody waits for may stay in memory."""
+
+_KEPT: Final = {
+    Record.FULL: frozenset(str(kind) for kind in EventType),
+    Record.EFFECTS: frozenset(str(kind) for kind in EFFECTS),
+    Record.NONE: frozenset[str](),
+}
+
+
+class Journal:
+    """The stream of one run, as far as this process writes it.
+
+    silent: nothing is recorded. dirty: something is not on disk yet.
+    """
+
+    __slots__ = ("_clock", "_committer", "_keep", "committed", "failed", "fid", "pending", "seq", "silent")
+
+    def __init__(
+        self, fid: str, committer: Committer, clock: Clock, *, record: Record = Record.FULL, seq: int = 0
+    ) -> None:
+        self.fid = fid
+        self.seq = seq
+        self.committed = seq
+        self.pending: list[Event] = []
+        self.silent = record is Record.NONE
+        self.failed: StoreError | None = None
+        self._keep = _KEPT[record]
+        self._committer = committer
+        self._clock = clock
+
+    def emit(self, type: str, node: str, data: dict[str, Any]) -> None:  # noqa: A002 - the field's word
+        """Add an event. It reaches the disk soon; `durable` waits for that."""
+        if type not in self._keep and type[:6] != "agent.":
+            return
+        if self.silent:
+            return
+        if self.failed is not None:
+            raise self.failed
+        self.seq += 1
+        if not self.pending:
+            self._committer.add(self)
+        self.pending.append(Event(self.seq, self._clock.now(), type, node, data))
+
+    def now(self) -> float:
+        """Epoch seconds, by the clock that dates the events."""
+        return self._clock.now()
+
+    @property
+    def dirty(self) -> bool:
+        return self.committed < self.seq
+
+    async def durable(self) -> None:
+        """Return when every event so far is on disk. Raises StoreError."""
+        if self.committed < self.seq:
+            await self._committer.committed()
+        if self.failed is not None:
+            raise self.failed
+
+    def create(self, row: RunRow) -> None:
+        """Let the run itself come into being with the next commit."""
+        self._committer.rows.append(row)
+
+    def change(self, **fields: Any) -> None:
+        """Change the run's row with the next commit."""
+        if self.silent:
+            return
+        known = self._committer.changes.get(self.fid)
+        if known is None:
+            self._committer.changes[self.fid] = RunChange(fid=self.fid, **fields)
+            return
+        for name, value in fields.items():
+            setattr(known, name, value)
+
+
+class Committer:
+    """Writes what all journals of a runtime have gathered, one batch at a time.
+
+    published: called after a commit with each journal and its new events.
+    broken: called with the journals of a batch that could not be written.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        published: Callable[[Journal, list[Event]], None],
+        broken: Callable[[list[Journal], StoreError], None],
+    ) -> None:
+        self._store = store
+        self._published = published
+        self._broken = broken
+        self._dirty: list[Journal] = []
+        self.rows: list[RunRow] = []
+        self.changes: dict[str, RunChange] = {}
+        self._waiting: asyncio.Future[None] | None = None
+        self._lazy: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, journal: Journal) -> None:
+        """Take note that a journal has events to write."""
+        self._dirty.append(journal)
+        if self._lazy is None and self._task is None:
+            self._lazy = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._start)
+
+    def committed(self) -> asyncio.Future[None]:
+        """A future for the commit of everything that has been gathered until it begins."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_future()
+            if self._task is None:
+                self._start()
+        return self._waiting
+
+    async def close(self) -> None:
+        """Write what is left."""
+        while self._dirty or self.rows or self.changes or self._task is not None:
+            await self.committed()
+
+    def _start(self) -> None:
+        if self._lazy is not None:
+            self._lazy.cancel()
+            self._lazy = None
+        if self._task is None:
+            # The task begins behind everything that is ready in this turn of the loop,
+            # so that all of it shares the commit.
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="penstock:committer")
+
+    async def _run(self) -> None:
+        try:
+            while self._dirty or self.rows or self.changes or self._waiting is not None:
+                await self._commit()
+        finally:
+            self._task = None
+
+    async def _commit(self) -> None:
+        batch = Batch()
+        journals, self._dirty = self._dirty, []
+        batch.runs, self.rows = self.rows, []
+        batch.changes, self.changes = self.changes, {}
+        waiting, self._waiting = self._waiting, None
+        written: list[tuple[Journal, list[Event]]] = []
+        for journal in journals:
+            events, journal.pending = journal.pending, []
+            written.append((journal, events))
+            batch.events[journal.fid] = events
+        try:
+            if batch:
+                await self._store.commit(batch)
+        except StoreError as error:
+            for journal, _ in written:
+                journal.failed = error
+            self._broken([journal for journal, _ in written], error)
+        else:
+            for journal, events in written:
+                journal.committed = events[-1].seq
+                self._published(journal, events)
+        finally:
+            # A commit that failed wakes its waiters too: each looks at its own journal.
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
+
+

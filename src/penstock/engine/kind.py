@@ -1,0 +1,145 @@
+"""Kinds: what a node can be.
+
+A kind is a class. Its annotated fields are the config, its `in_ports` and `out_ports`
+say what it connects to, and `run` is the code. An instance is one node, made when its
+graph is loaded; what it keeps in other attributes (pools, caches, counters) lives across
+runs until `unload`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform, get_type_hints
+
+from penstock.core.payload import Payload
+from penstock.core.policies import Join
+from penstock.core.ports import Port, Ports
+
+if TYPE_CHECKING:
+    from penstock.engine.binding import Binder
+
+
+Inputs = Mapping[str, Payload]
+"""What arrived: in-port → payload. Every declared in-port without a family is present."""
+
+Outputs = Mapping[str, Payload] | None
+"""What is sent: out-port → payload, or an `Emit` of several. None sends nothing."""
+
+
+def field(**options: Any) -> Any:
+    """A config field with a `default_factory`, or hidden from documents with `init=False`."""
+    return dataclasses.field(**options)
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(field,))
+class Node:
+    """The base of all kinds; derive from `Action` or `Control`.
+
+    `class Shout(Action, kind="text.shout", aliases=("shout",), pure=True)` names the kind.
+    A class without `kind=` is a base for others.
+
+    pure: running it again is harmless and gives the same result.
+    blocking: `run` is a plain function that may wait, so it gets a thread. The default
+    is True for a plain `run` of a kind that is not pure.
+    """
+
+    kind: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    pure: ClassVar[bool] = False
+    blocking: ClassVar[bool] = False
+    is_async: ClassVar[bool] = False
+    wants_context: ClassVar[bool] = False
+    normalised: ClassVar[bool] = False
+    """Whether `run` returns nothing but payloads, so that its outputs need no check."""
+    default_join: ClassVar[Join] = Join.ALL
+    """What the node does with several linked in-ports when its spec does not say."""
+    in_ports: ClassVar[Ports] = {"in": Port(default=None)}
+    out_ports: ClassVar[Ports] = {"out": Port()}
+
+    def __init_subclass__(
+        cls,
+        *,
+        kind: str = "",
+        aliases: tuple[str, ...] = (),
+        pure: bool | None = None,
+        blocking: bool | None = None,
+        normalised: bool | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init_subclass__(**options)
+        cls.kind = kind
+        cls.aliases = aliases
+        if pure is not None:
+            cls.pure = pure
+        if normalised is not None:
+            cls.normalised = normalised
+        run = getattr(cls, "run", None)
+        if run is not None:
+            cls.is_async = inspect.iscoroutinefunction(run)
+            cls.wants_context = len(inspect.signature(run).parameters) > 2
+            cls.blocking = (not cls.is_async and not cls.pure) if blocking is None else blocking
+        dataclasses.dataclass(kw_only=True, eq=False)(cls)
+
+    @classmethod
+    def config_types(cls) -> dict[str, Any]:
+        """The config fields a document may set, with their type hints."""
+        hints = get_type_hints(cls, include_extras=True)
+        return {
+            item.name: hints[item.name]
+            for item in dataclasses.fields(cls)  # type: ignore[arg-type]
+            if item.init
+        }
+
+    @classmethod
+    def required_config(cls) -> list[str]:
+        """The config fields that a document must set."""
+        return [
+            item.name
+            for item in dataclasses.fields(cls)  # type: ignore[arg-type]
+            if item.init
+            and item.default is dataclasses.MISSING
+            and item.default_factory is dataclasses.MISSING
+        ]
+
+    def bind(self, binder: Binder) -> None:
+        """Look up what this node refers to, once, when its flow is compiled: ValueError if not there."""
+
+    def check(self) -> None:
+        """Refuse a config whose fields do not fit each other: raise ValueError."""
+
+    def ports(self) -> tuple[Ports, Ports]:
+        """The in- and out-ports of this node, where the config decides about them."""
+        return self.in_ports, self.out_ports
+
+    async def load(self) -> None:
+        """Called once before the first run: open pools, compile code."""
+
+    async def unload(self) -> None:
+        """Called once when the node goes: close what `load` opened."""
+
+
+class Action(Node):
+    """A kind that maps inputs to outputs. It sees no ports and starts nothing.
+
+    `run(self, inputs)` or `run(self, inputs, ctx)`, plain or `async`.
+    """
+
+    if TYPE_CHECKING:
+
+        def run(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Control(Node):
+    """A kind that may call: `await ctx.call(port, value)` runs what hangs from a port.
+
+    `async run(self, inputs, ctx)`. Ports declared with `call=True` are called; what `run`
+    returns is sent over the others.
+    """
+
+    if TYPE_CHECKING:
+
+        def run(self, *args: Any, **kwargs: Any) -> Any: ...
+
+

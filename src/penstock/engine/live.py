@@ -1,0 +1,202 @@
+"""A run while this process executes it: what all its processes and firings share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from penstock.core.events import EventType
+from penstock.core.payload import Error, Payload
+from penstock.core.policies import OnError
+from penstock.core.states import RunState
+from penstock.engine.firing import Failure
+from penstock.engine.process import Process
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from penstock.core.clock import Clock
+    from penstock.engine.flow import Flow
+    from penstock.engine.journal import Journal
+    from penstock.engine.plan import Plan
+    from penstock.engine.replay import Replay
+
+WAIT_SECONDS: Final = 1.0
+"""A run that waits for less is not worth two events that say so."""
+
+
+def no_probe(_: str) -> None:
+    """Stands where a test names points at which to crash."""
+
+
+class LiveRun:
+    """The shared state of one run's execution.
+
+    busy: firings that do something, neither asleep nor waiting for children. unstarted:
+    workers that were called and have not begun. open_resources: processes that hold some.
+    A run whose busy and unstarted are 0 while timers are set only waits.
+    """
+
+    def __init__(
+        self,
+        fid: str,
+        flow: Flow,
+        journal: Journal,
+        *,
+        clock: Clock,
+        replay: Replay | None = None,
+        probe: Callable[[str], None] = no_probe,
+        threads: Executor | None = None,
+        on_waiting: Callable[[LiveRun], None] | None = None,
+    ) -> None:
+        self.fid = fid
+        self.flow = flow
+        self.journal = journal
+        self.clock = clock
+        self.replay = replay
+        self.probe = probe
+        self.on_error: OnError = flow.settings.on_error
+        parallel = flow.settings.max_parallel
+        self.slots = asyncio.Semaphore(parallel) if parallel is not None else None
+        self.states: dict[str, dict[str, Payload]] = {}
+        self.failures: list[Error] = []
+        self.busy = 0
+        self.unstarted = 0
+        self.open_resources = 0
+        self.waiting = False
+        self.deadline: float | None = None
+        self._on_waiting = on_waiting
+        self._asleep: dict[object, float] = {}
+        self._threads = threads
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+
+    # --- events -------------------------------------------------------------------
+
+    def emit_from_anywhere(self, type: str, node: str, data: dict[str, Any]) -> None:  # noqa: A002
+        """Emit from the loop's thread or from that of a blocking node."""
+        if self.journal.silent:
+            return
+        if threading.get_ident() == self._thread:
+            self.journal.emit(type, node, data)
+        else:
+            self._loop.call_soon_threadsafe(self.journal.emit, type, node, data)
+
+    async def in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a blocking call on a thread, with the context variables of here."""
+        context = contextvars.copy_context()
+        return await self._loop.run_in_executor(
+            self._threads, functools.partial(context.run, call, *arguments)
+        )
+
+    # --- waiting ------------------------------------------------------------------
+
+    async def sleep(self, node: str, timer: str, seconds: float) -> None:
+        """A durable timer. A replay waits for what is left of it."""
+        until = self.replay.timer(timer) if self.replay is not None else None
+        if until is None:
+            until = self.clock.now() + seconds
+            self.journal.emit(EventType.NODE_WAITING, node, {"timer": timer, "until": until})
+            self.probe("timer.set")
+        await self.sleep_until(until)
+
+    async def sleep_until(self, until: float) -> None:
+        """Wait for a point in time, in epoch seconds. It must be in the journal."""
+        remaining = until - self.clock.now()
+        if remaining <= 0:
+            return
+        token = object()
+        waiter = self._loop.create_future()
+        timer = self.clock.call_later(remaining, functools.partial(_wake, waiter))
+        self._asleep[token] = until
+        self.settle_down()
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            del self._asleep[token]
+            self.busy += 1
+        self._wake_up()
+
+    def settle_down(self) -> None:
+        """One firing less is busy. When none is left, see whether the run only waits."""
+        self.busy -= 1
+        if self.busy == 0 and self._asleep:
+            self._loop.call_soon(self._look_whether_waiting)
+
+    def _look_whether_waiting(self) -> None:
+        if self.busy or self.unstarted or self.waiting or not self._asleep:
+            return
+        until = self.wake_at
+        if until is None or until - self.clock.now() < WAIT_SECONDS or self.journal.failed:
+            return
+        self.waiting = True
+        self.journal.emit(EventType.RUN_WAITING, "", {"until": until})
+        self.journal.change(state=RunState.WAITING, wake_at=until)
+        if self._on_waiting is not None:
+            self._on_waiting(self)
+
+    def _wake_up(self) -> None:
+        if self.waiting:
+            self.waiting = False
+            self.journal.emit(EventType.RUN_RESUMED, "", {"reason": "timer"})
+            self.journal.change(state=RunState.RUNNING, wake_at=None)
+
+    @property
+    def wake_at(self) -> float | None:
+        """When the run goes on by itself, in epoch seconds."""
+        times = [*self._asleep.values(), *([self.deadline] if self.deadline is not None else [])]
+        return min(times, default=None)
+
+    @property
+    def evictable(self) -> bool:
+        """Whether the run can leave memory and be rebuilt from its journal unharmed."""
+        return self.waiting and not self.open_resources and not self.journal.silent
+
+    # --- children -----------------------------------------------------------------
+
+    async def call_plan(self, plan: Plan, path: str, port: str, value: Payload) -> Payload:
+        """Run a plan as a child process; its outcome is journaled. Raises NodeError."""
+        process = Process(plan, self, path=f"{path}/")
+        return await self.child(path, {"port": port}, lambda: process.answer(value))
+
+    async def call_flow(self, flow: Flow, path: str, inputs: Mapping[str, Any]) -> Payload:
+        """Run another flow as a child process; its outcome is journaled. Raises NodeError."""
+        accepted = flow.accept(inputs)
+        await flow.load()
+        facts = {"flow": flow.name, "inputs": accepted}
+        return await self.child(path, facts, lambda: flow.execute_child(self, accepted, f"{path}/"))
+
+    async def child(self, path: str, facts: dict[str, Any], execute: Callable[[], Any]) -> Payload:
+        """Bring a child process to its outcome: from the journal, or by executing it."""
+        past = self.replay.child(path) if self.replay is not None else None
+        if past is not None:
+            if past.error is not None:
+                raise past.error.to_exception()
+            return past.result
+        self.journal.emit(EventType.CHILD_STARTED, path, facts)
+        began = self.clock.monotonic()
+        self.busy -= 1
+        try:
+            result = await execute()
+        except Failure as failure:
+            self._child_completed(path, began, error=failure.error)
+            raise failure.error.to_exception() from failure.cause
+        finally:
+            self.busy += 1
+        self.probe("child.executed")
+        self._child_completed(path, began, result=result)
+        return result
+
+    def _child_completed(self, path: str, began: float, **outcome: Any) -> None:
+        duration_ms = round((self.clock.monotonic() - began) * 1000, 3)
+        self.journal.emit(EventType.CHILD_COMPLETED, path, {**outcome, "duration_ms": duration_ms})
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

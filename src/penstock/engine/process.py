@@ -1,0 +1,379 @@
+"""Processes: one traversal of a plan.
+
+A process is a set of ready firings and the workers that take them. A worker runs one
+firing after the other; before it awaits one while others are ready, it sees to it that a
+spare worker will be there. So a firing that never suspends costs no task, however many
+are ready together, and each one that does suspend costs exactly one.
+
+Invariants: a vertex settles once, after its last firing; a link settles with its source;
+a vertex whose in-links have all settled either fires, has fired, or is skipped. The plan
+has no cycle, therefore every vertex settles, and the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from penstock.core.events import EventType
+from penstock.core.payload import Error, Payload
+from penstock.core.policies import Join, Strategy
+from penstock.core.ports import Emit
+from penstock.engine.firing import Failure, fire
+from penstock.engine.outputs import NOTHING, checked
+
+if TYPE_CHECKING:
+    from penstock.engine.live import LiveRun
+    from penstock.engine.plan import Plan, Route, Vertex
+
+Branch = tuple[int, ...]
+"""The link ordinals and packet numbers chosen on the way: the same on every replay."""
+
+
+class _Gate:
+    """What has arrived at a vertex that needs bookkeeping, in one process.
+
+    pending: links not settled yet. live: firings ready or running. inbox: in-port →
+    packets with their branches, for a join.
+    """
+
+    __slots__ = ("done", "fired", "inbox", "live", "pending")
+
+    def __init__(self, pending: int) -> None:
+        self.pending = pending
+        self.live = 0
+        self.fired = False
+        self.done = False
+        self.inbox: dict[str, list[tuple[Branch, Payload]]] = {}
+
+
+class Process:
+    """One traversal of `plan` for `run`. `path` leads the names of its firings.
+
+    root: failures that nothing catches follow the flow's `on_error`; in a child process
+    they belong to the node that called it.
+    """
+
+    __slots__ = (
+        "_captured",
+        "_exits",
+        "_gates",
+        "_group",
+        "_leaves",
+        "_ready",
+        "_spare",
+        "path",
+        "plan",
+        "root",
+        "run",
+    )
+
+    def __init__(self, plan: Plan, run: LiveRun, *, path: str = "", root: bool = False) -> None:
+        self.plan = plan
+        self.run = run
+        self.path = path
+        self.root = root
+        self._ready: deque[tuple[Vertex, dict[str, Payload], Branch]] = deque()
+        self._gates: dict[int, _Gate] = {}
+        self._leaves: list[tuple[int, Branch, Payload]] = []
+        self._captured: dict[str, list[tuple[Branch, Payload]]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._spare = False
+        self._exits: AsyncExitStack | None = None
+
+    # --- entering -----------------------------------------------------------------
+
+    async def launch(self, inputs: Mapping[str, Payload]) -> Payload:
+        """Run a flow's plan: its entries fire with the inputs. Returns the response."""
+        for vertex in self.plan.entries:
+            self._ready.append((vertex, _entry_inputs(vertex, inputs), ()))
+        return await self._execute()
+
+    async def answer(self, value: Payload) -> Payload:
+        """Run a called port's plan with a payload. Returns the response."""
+        for route in self.plan.feeds:
+            self._arrive(route, value)
+        return await self._execute()
+
+    @property
+    def resources(self) -> AsyncExitStack:
+        """Released when the process ends, whatever the outcome."""
+        if self._exits is None:
+            self._exits = AsyncExitStack()
+            self.run.open_resources += 1
+        return self._exits
+
+    async def _execute(self) -> Payload:
+        if self.plan.inline and self.run.journal.silent:
+            self._drain()
+            return self._response()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                await self._work()
+        except BaseExceptionGroup as failures:
+            failure = _first(failures)
+            await self._release(failure)
+            raise failure from None
+        except BaseException as error:
+            await self._release(error)
+            raise
+        finally:
+            self._group = None
+        await self._release(None)
+        return self._response()
+
+    async def _release(self, error: BaseException | None) -> None:
+        if self._exits is None:
+            return
+        exits, self._exits = self._exits, None
+        self.run.open_resources -= 1
+        cause = error.cause if isinstance(error, Failure) else error
+        await exits.__aexit__(type(cause) if cause else None, cause, cause.__traceback__ if cause else None)
+
+    # --- firing -------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Take ready firings until there are none."""
+        ready = self._ready
+        silent = self.run.journal.silent
+        while ready:
+            vertex, inputs, branch = ready.popleft()
+            if silent and vertex.plain:
+                self._run_plain(vertex, inputs, branch)
+                continue
+            if ready and not self._spare:
+                self._call_spare()
+            try:
+                outputs = await fire(self, vertex, inputs, branch)
+            except Failure as failure:
+                outputs = self._caught(vertex, failure)
+            self._complete(vertex, outputs, branch)
+
+    def _drain(self) -> None:
+        ready = self._ready
+        while ready:
+            self._run_plain(*ready.popleft())
+
+    def _call_spare(self) -> None:
+        assert self._group is not None
+        self._spare = True
+        self.run.unstarted += 1
+        self._group.create_task(self._work_spare(), name=f"{self.run.fid}:{self.path}worker")
+
+    async def _work_spare(self) -> None:
+        self._spare = False
+        self.run.unstarted -= 1
+        await self._work()
+
+    def _run_plain(self, vertex: Vertex, inputs: dict[str, Payload], branch: Branch) -> None:
+        """Fire a vertex that needs nothing, and those behind it for as long as they do."""
+        while True:
+            try:
+                outputs = vertex.run(inputs)
+                if not vertex.normalised:
+                    outputs = checked(vertex, outputs)
+            except Exception as error:
+                failure = Failure(Error.from_exception(error, node=self.path + vertex.name), error)
+                self._complete(vertex, self._caught(vertex, failure), branch)
+                return
+            follower = vertex.follower
+            if follower is None or branch or outputs is None or len(outputs) != 1:
+                self._complete(vertex, outputs or NOTHING, branch)
+                return
+            port, target, to = follower
+            if port not in outputs or not target.plain:
+                self._complete(vertex, outputs, branch)
+                return
+            base = target.base
+            inputs = {**base, to: outputs[port]} if base else {to: outputs[port]}
+            vertex = target
+
+    def _caught(self, vertex: Vertex, failure: Failure) -> Mapping[str, Payload]:
+        """What a failed firing sends: its `error` port's packet, or nothing, or the end."""
+        if "error" in vertex.routes:
+            return {"error": failure.error}
+        if self.root and self.run.on_error.strategy is Strategy.CONTINUE:
+            self.run.failures.append(failure.error)
+            return NOTHING
+        raise failure
+
+    # --- routing and settling -----------------------------------------------------
+
+    def _complete(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
+        """Send what a firing emitted, and settle the vertex if it can fire no more."""
+        routes = vertex.routes
+        if outputs and not any(port in routes for port in outputs):
+            self._leaves.append((vertex.order, branch, _contribution(outputs)))
+        for field, port in vertex.captures:
+            if port in outputs:
+                self._captured.setdefault(field, []).append((branch, outputs[port]))
+        if vertex.once:
+            for port, found in routes.items():
+                if port not in outputs:
+                    for route in found:
+                        self._close(route)
+                elif port in vertex.many_ports and type(outputs[port]) is Emit:
+                    for route in found:
+                        for number, payload in enumerate(outputs[port]):
+                            self._deliver(route, payload, (number,))
+                        self._close(route)
+                else:
+                    for route in found:
+                        self._arrive(route, outputs[port])
+            return
+        for port, payload in outputs.items():
+            packets = payload if type(payload) is Emit else None
+            for route in routes.get(port, ()):
+                if packets is None:
+                    self._deliver(route, payload, branch)
+                else:
+                    for number, packet in enumerate(packets):
+                        self._deliver(route, packet, (*branch, number))
+        gate = self._gates[vertex.index]
+        gate.live -= 1
+        if gate.pending == 0 and gate.live == 0:
+            self._close_all(vertex)
+
+    def _arrive(self, route: Route, payload: Payload) -> None:
+        """The one packet of a link from a vertex that fires once; the link settles."""
+        target = route.target
+        if target.solo:
+            base = target.base
+            inputs = {**base, route.port: payload} if base else {route.port: payload}
+            self._ready.append((target, inputs, ()))
+            return
+        self._deliver(route, payload, ())
+        self._close(route)
+
+    def _deliver(self, route: Route, payload: Payload, branch: Branch) -> None:
+        target = route.target
+        gate = self._gate(target)
+        if gate.done:
+            return
+        if route.ordinal is not None:
+            branch = (*branch, route.ordinal)
+        if len(target.linked) > 1:
+            gate.inbox.setdefault(route.port, []).append((branch, payload))
+            return
+        gate.live += 1
+        gate.fired = True
+        self._ready.append((target, {**target.base, route.port: payload}, branch))
+
+    def _gate(self, vertex: Vertex) -> _Gate:
+        gate = self._gates.get(vertex.index)
+        if gate is None:
+            gate = self._gates[vertex.index] = _Gate(vertex.in_links)
+        return gate
+
+    def _close_all(self, vertex: Vertex) -> None:
+        for found in vertex.routes.values():
+            for route in found:
+                self._close(route)
+
+    def _close(self, route: Route) -> None:
+        """A link settles. Skipping goes on along an explicit stack: chains may be long."""
+        stack = [route]
+        while stack:
+            closing = stack.pop()
+            skipped = self._settle(closing)
+            if skipped is None:
+                continue
+            if not self.run.journal.silent:
+                self.run.journal.emit(EventType.NODE_SKIPPED, self.path + skipped.name, {})
+            stack.extend(
+                route for found in reversed(skipped.routes.values()) for route in reversed(found)
+            )
+
+    def _settle(self, route: Route) -> Vertex | None:
+        """Take note of a settled link; returns its target if that is skipped by it."""
+        target = route.target
+        if target.solo:
+            return target
+        gate = self._gate(target)
+        gate.pending -= 1
+        if gate.done:
+            return None
+        if len(target.linked) == 1:
+            if gate.pending or gate.live:
+                return None
+            gate.done = True
+            if not gate.fired:
+                return target
+            self._close_all(target)
+            return None
+        if target.once and target.join is Join.ALL and route.port not in gate.inbox:
+            gate.done = True
+            return target
+        if gate.pending:
+            return None
+        gate.done = True
+        return None if self._join(target, gate) else target
+
+    def _join(self, vertex: Vertex, gate: _Gate) -> bool:
+        """Fire a join whose links have all settled; False when there is nothing to fire.
+
+        Packets of a port are paired in the order of their branches, never of their
+        arrival, so that a replay pairs them alike.
+        """
+        ports = [port for port in vertex.linked if port in gate.inbox]
+        if not ports or (vertex.join is Join.ALL and len(ports) < len(vertex.linked)):
+            return False
+        if vertex.once:
+            self._ready.append(
+                (vertex, vertex.base | {port: gate.inbox[port][0][1] for port in ports}, ())
+            )
+            return True
+        packets = {port: sorted(gate.inbox[port], key=lambda packet: packet[0]) for port in ports}
+        sizes = [len(found) for found in packets.values()]
+        for number in range(min(sizes) if vertex.join is Join.ALL else max(sizes)):
+            came = {port: found[number][1] for port, found in packets.items() if number < len(found)}
+            gate.live += 1
+            self._ready.append((vertex, vertex.base | came, (number,)))
+        return True
+
+    # --- the response -------------------------------------------------------------
+
+    def _response(self) -> Payload:
+        if self.plan.outputs:
+            return {field: self._output(field) for field in self.plan.outputs}
+        leaves = self._leaves
+        if not leaves:
+            return None
+        if len(leaves) == 1:
+            return leaves[0][2]
+        return [payload for _, _, payload in sorted(leaves, key=lambda leaf: leaf[:2])]
+
+    def _output(self, field: str) -> Payload:
+        """A named output: one payload, or a list where the node fired several times."""
+        found = self._captured.get(field, [])
+        if len(found) > 1:
+            return [payload for _, payload in sorted(found, key=lambda item: item[0])]
+        return found[0][1] if found else None
+
+
+def _entry_inputs(vertex: Vertex, inputs: Mapping[str, Payload]) -> dict[str, Payload]:
+    """An entry's in-ports: the flow's inputs by name, `in` the whole mapping."""
+    found = dict(vertex.base)
+    for port in vertex.node.ports()[0]:
+        if port in inputs:
+            found[port] = inputs[port]
+        elif port == "in" and found.get("in") is None:
+            found["in"] = dict(inputs)
+    return found
+
+
+def _contribution(outputs: Mapping[str, Payload]) -> Payload:
+    plain = {port: list(payload) if type(payload) is Emit else payload for port, payload in outputs.items()}
+    return next(iter(plain.values())) if len(plain) == 1 else plain
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The failure that came first: a task group lists them in the order they came."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

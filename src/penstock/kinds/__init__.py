@@ -1,0 +1,45 @@
+"""The built-in kinds, one family per file.
+
+A kind is imported when a document first names it: the table below is all that start-up pays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from penstock.engine.scheme import Scheme
+
+KINDS: Final[dict[str, str]] = {
+    "call": "penstock.kinds.call:Call",
+    "debug.inspect": "penstock.kinds.debug:Inspect",
+    "inspect": "penstock.kinds.debug:Inspect",
+    "debug.log": "penstock.kinds.debug:Log",
+    "log": "penstock.kinds.debug:Log",
+    "file.read": "penstock.kinds.files:FileRead",
+    "file.write": "penstock.kinds.files:FileWrite",
+    "http": "penstock.kinds.http.request:HttpRequest",
+    "http.request": "penstock.kinds.http.request:HttpRequest",
+    "python": "penstock.kinds.python:Python",
+    "shell": "penstock.kinds.shell.exec:ShellExec",
+    "shell.exec": "penstock.kinds.shell.exec:ShellExec",
+    "delay": "penstock.kinds.time:Delay",
+    "sleep": "penstock.kinds.time:Delay",
+    "time.delay": "penstock.kinds.time:Delay",
+    "transform.json_parse": "penstock.kinds.transform:JsonParse",
+    "transform.json_stringify": "penstock.kinds.transform:JsonStringify",
+}
+"""Kind name or alias → `module:class`."""
+
+
+def standard_scheme(*modules: str) -> Scheme:
+    """The built-in kinds, those of plugins, and those of further modules or files.
+
+    Raises SettingsError when one of `modules` cannot be imported or defines no kinds.
+    """
+    from penstock.engine.scheme import Scheme
+
+    scheme = Scheme(KINDS, plugins=True)
+    for module in modules:
+        scheme.add_module(module)
+    return scheme

@@ -1,0 +1,103 @@
+"""Bodies: payloads into what a request sends, and what a response brings into payloads."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Final, Literal
+from urllib.parse import urlencode
+
+from penstock.core.errors import NodeError
+from penstock.core.json_text import JsonError, parse_json
+from penstock.core.payload import Payload, to_json
+
+Decode = Literal["auto", "text", "bytes", "json"]
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_TEXT_TYPES: Final = frozenset(
+    {
+        "application/json",
+        "application/ndjson",
+        "application/x-ndjson",
+        "application/xml",
+        "application/javascript",
+        "application/ecmascript",
+        "application/graphql",
+        "application/sql",
+        "application/toml",
+        "application/yaml",
+        "application/x-yaml",
+        _FORM,
+    }
+)
+
+
+def encode(body: Payload, content_type: str) -> tuple[bytes | None, str]:
+    """The bytes to send, and their content type unless the node names one.
+
+    Text and bytes go as they are; everything else as JSON, or as a form when the content
+    type says so.
+    """
+    if body is None:
+        return None, content_type
+    if isinstance(body, bytes):
+        return body, content_type or "application/octet-stream"
+    if isinstance(body, str):
+        return body.encode(_charset(content_type)), content_type or "text/plain; charset=utf-8"
+    if _essence(content_type) == _FORM and isinstance(body, dict):
+        return urlencode(body, doseq=True).encode(), content_type
+    return to_json(body), content_type or "application/json"
+
+
+def decode(data: bytes, content_type: str, how: Decode) -> Payload:
+    """The payload for a response's body. Raises NodeError `http.decode` for broken JSON."""
+    if how == "bytes":
+        return data
+    if how == "text":
+        return data.decode(_charset(content_type), "replace")
+    if how == "json":
+        return _json(data)
+    essence = _essence(content_type)
+    if not essence:
+        return _guessed(data)
+    if essence.startswith("text/") or essence in _TEXT_TYPES or essence.endswith(("+json", "+xml")):
+        return data.decode(_charset(content_type), "replace")
+    return data or ""
+
+
+def _json(data: bytes) -> Payload:
+    if not data.strip():
+        return None
+    try:
+        return parse_json(data)
+    except JsonError as error:
+        raise NodeError(
+            f"the body is not JSON: {error}",
+            code="http.decode",
+            details={"line": error.line, "column": error.column, "excerpt": error.excerpt},
+            remedy="set `decode: text` and look at what the server sends",
+        ) from error
+
+
+def _guessed(data: bytes) -> Payload:
+    """Without a content type, what reads as UTF-8 is text."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _essence(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _charset(content_type: str) -> str:
+    """The charset that a content type names, where Python knows it; else UTF-8."""
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() != "charset":
+            continue
+        try:
+            return codecs.lookup(value.strip().strip("\"'")).name
+        except LookupError:
+            break
+    return "utf-8"

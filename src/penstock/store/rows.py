@@ -1,0 +1,67 @@
+"""Rows of the `runs` table, as the structs of core/store.py and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from penstock.core.states import RunState
+from penstock.core.store import RunChange, RunRow
+from penstock.store import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_CHANGEABLE: Final = tuple(name for name in RunChange.__struct_fields__ if name != "fid")
+
+
+def to_columns(row: RunRow) -> tuple[Any, ...]:
+    """The parameters of INSERT_RUN. `seq` has no column: the stream knows it."""
+    return (
+        row.fid,
+        row.flow,
+        row.source,
+        row.revision,
+        row.state.value,
+        row.wake_at,
+        row.owner,
+        row.started,
+        row.ended,
+        row.error,
+    )
+
+
+def from_columns(found: Iterable[tuple[Any, ...]], *, owner: str | None = None) -> list[RunRow]:
+    """The rows of SELECT_RUNS, owned by `owner` if that is given.
+
+    Equal text is shared between rows: a recovery reads a hundred thousand of them.
+    """
+    shared: dict[str, str] = {}
+    return [
+        RunRow(
+            fid=fid,
+            flow=shared.setdefault(flow, flow),
+            source=shared.setdefault(source, source),
+            revision=shared.setdefault(revision, revision),
+            state=RunState(state),
+            wake_at=wake_at,
+            owner=shared.setdefault(old, old) if owner is None else owner,
+            started=started,
+            ended=ended,
+            error=error,
+            seq=seq,
+        )
+        for fid, flow, source, revision, state, wake_at, old, started, ended, error, seq in found
+    ]
+
+
+def update(change: RunChange) -> tuple[str, tuple[Any, ...]] | None:
+    """The statement for a change and its parameters, or None when nothing is set.
+
+    Changes that set the same fields share one statement, for `executemany`.
+    """
+    fields = tuple(name for name in _CHANGEABLE if getattr(change, name) is not msgspec.UNSET)
+    if not fields:
+        return None
+    return statements.update_run(fields), (*(getattr(change, name) for name in fields), change.fid)

@@ -1,0 +1,61 @@
+"""Every SQL statement of the SQLite store but the migrations.
+
+All are constant: values come in as parameters.
+"""
+# ruff: noqa: S608 - what is put together here are the constants of this file
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+_UNFINISHED: Final = "('pending', 'running', 'waiting')"
+"""The states of `RunState` that are not terminal."""
+
+_LAST: Final = (
+    "coalesce((SELECT last FROM events WHERE run = runs.id ORDER BY first DESC LIMIT 1), 0) AS seq"
+)
+
+_COLUMNS: Final = "fid, flow, source, revision, state, wake_at, owner, started, ended, error"
+INSERT_RUN: Final = f"INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SELECT_RUNS: Final = f"SELECT {_COLUMNS}, {_LAST} FROM runs "
+
+TAIL: Final = f"SELECT id, {_LAST} FROM runs WHERE fid = ?"
+INSERT_CHUNK: Final = "INSERT INTO events (run, first, last, body) VALUES (?, ?, ?, ?)"
+SELECT_CHUNKS: Final = """
+    SELECT first, body FROM events WHERE run = (SELECT id FROM runs WHERE fid = :fid) AND first >= (
+        SELECT coalesce(max(first), 0) FROM events
+        WHERE run = (SELECT id FROM runs WHERE fid = :fid) AND first <= :after + 1
+    ) ORDER BY first LIMIT :chunks
+"""
+"""From the chunk that holds the event `after + 1` on."""
+
+INSERT_REVISION: Final = "INSERT INTO revisions (digest, document) VALUES (?, ?) ON CONFLICT DO NOTHING"
+SELECT_REVISION: Final = "SELECT document FROM revisions WHERE digest = ?"
+
+OWNERS: Final = f"SELECT DISTINCT owner FROM runs WHERE state IN {_UNFINISHED}"
+_ORPHANED: Final = f"""
+    WHERE state IN {_UNFINISHED} AND owner IN (SELECT value FROM json_each(:dead))
+    AND (:fids IS NULL OR fid IN (SELECT value FROM json_each(:fids)))
+"""
+SELECT_ORPHANED: Final = f"{SELECT_RUNS} {_ORPHANED} ORDER BY fid"
+CLAIM_ORPHANED: Final = f"UPDATE runs SET owner = :owner {_ORPHANED}"
+
+INSERT_SIGNAL: Final = (
+    "INSERT INTO signals (run, signal) "
+    f"SELECT id, :signal FROM runs WHERE fid = :fid AND state IN {_UNFINISHED}"
+)
+SELECT_SIGNALS: Final = (
+    "SELECT signals.id, fid, signal FROM signals JOIN runs ON runs.id = run "
+    f"WHERE owner = ? AND state IN {_UNFINISHED} ORDER BY signals.id"
+)
+DELETE_SIGNAL: Final = "DELETE FROM signals WHERE id = ?"
+DELETE_STALE_SIGNALS: Final = (
+    f"DELETE FROM signals WHERE run IN (SELECT id FROM runs WHERE state NOT IN {_UNFINISHED})"
+)
+
+
+@functools.cache
+def update_run(fields: tuple[str, ...]) -> str:
+    """The statement that sets these fields of a run."""
+    return f"UPDATE runs SET {', '.join(f'{name} = ?' for name in fields)} WHERE fid = ?"

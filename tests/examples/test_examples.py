@@ -1,0 +1,117 @@
+"""Every example runs, and does what it says."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+RESULTS: dict[str, Any] = {
+    "hello.yaml": "Hello, world!",
+    "parallel.yaml": ["sun in Oslo", "free roads around Oslo"],
+    "branches.yaml": "an order of 40 passes",
+    "loop.yaml": {"squares": [1, 4, 9, 16], "sum": 30},
+    "errors.yaml": ["worked at last\n", "sorry: out of paper", "no such luck"],
+    "shell.yaml": "3 different words",
+    "python_flow.py": {"measured": 3, "highest": "Tana"},
+}
+"""Example → its result without any input."""
+
+
+def penstock(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one command line as a user would, with a store of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+    return subprocess.run(
+        [sys.executable, "-m", "penstock", *arguments],
+        cwd=folder,
+        env=environment | {"PENSTOCK_STORE": f"sqlite:///{folder}/runs.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def result_of(example: str, *arguments: str, folder: Path) -> Any:
+    """What an example answers. It must exit with 0."""
+    done = penstock("run", str(EXAMPLES / example), "--json", *arguments, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["result"]
+
+
+@pytest.fixture
+def zen_url(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "zen.json").write_text('{"message": "Design for failure."}')
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, name="zen")
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/zen.json"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("example", RESULTS)
+def test_example_gives_its_result(example: str, tmp_path: Path) -> None:
+    assert result_of(example, folder=tmp_path) == RESULTS[example]
+
+
+def test_large_order_takes_the_other_branch(tmp_path: Path) -> None:
+    assert result_of("branches.yaml", "--set", "amount=250", folder=tmp_path).endswith("needs a review")
+
+
+@pytest.mark.parametrize("example", ["zen.yaml", "pipeline.json"])
+def test_http_pipeline_gives_what_the_server_answers(example: str, zen_url: str, tmp_path: Path) -> None:
+    answer = result_of(example, "--set", f"url={zen_url}", folder=tmp_path)
+    assert answer == {"message": "Design for failure."}
+
+
+def test_orders_are_priced_and_routed(tmp_path: Path) -> None:
+    path = str(EXAMPLES / "data" / "orders.json")
+    report = result_of("orders.yaml", "--set", f"path={path}", folder=tmp_path)
+    assert report.splitlines() == [
+        "4 orders",
+        "  A-100 for Ada: 120.00, shipped",
+        "  A-101 for Grace: 37.00, shipped",
+        "  A-102 for Edsger: 4800.00, needs a review",
+        "  A-103 for Barbara: 594.00, needs a review",
+    ]
+
+
+def test_orders_are_found_from_the_root_of_the_project(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/runs.db"
+    done = penstock("run", "examples/orders.yaml", "--quiet", "--store", store, folder=ROOT)
+    assert done.stdout.startswith("4 orders\n"), done.stderr
+
+
+def test_custom_kind_remembers_across_runs(tmp_path: Path) -> None:
+    script = str(EXAMPLES / "custom_kind.py")
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "{'text': 'WATER!!', 'number': 1}",
+        "{'text': 'LIGHT!!', 'number': 2}",
+    ]
+
+
+def test_every_example_is_run_by_a_test_and_listed() -> None:
+    elsewhere = {"orders.yaml", "zen.yaml", "pipeline.json", "custom_kind.py", "custom_kind.yaml"}
+    files = {path.name for path in EXAMPLES.iterdir() if path.suffix in {".json", ".py", ".yaml"}}
+    listed = set(re.findall(r"^\| `([^`]+)`", (EXAMPLES / "README.md").read_text("utf-8"), re.MULTILINE))
+    assert files == RESULTS.keys() | elsewhere
+    assert files == listed | {"custom_kind.yaml"}

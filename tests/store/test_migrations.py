@@ -1,0 +1,95 @@
+"""The file's shape: made, brought up to date, or left alone."""
+
+import shutil
+import sqlite3
+
+import pytest
+
+from penstock.core.errors import StoreError, StoreVersion
+from penstock.store import schema
+from penstock.store.sqlite import SqliteStore
+from penstock.testing.conformance import batch_of, events, fid, opened, run_row, seqs
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def database(path):
+    connection = sqlite3.connect(path, isolation_level=None)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def migrations(tmp_path):
+    """A copy of the migrations, to which a test adds its own."""
+    return shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
+
+
+def version(database):
+    return database.execute("PRAGMA user_version").fetchone()[0]
+
+
+def tables(database):
+    found = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    return [name for (name,) in found if not name.startswith("sqlite_")]
+
+
+async def test_an_empty_file_becomes_a_journal(path, database):
+    async with opened(lambda: SqliteStore(path)):
+        pass
+    assert version(database) == schema.latest()
+    assert tables(database) == ["events", "revisions", "runs", "signals"]
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_migrating_again_changes_nothing(path, database):
+    async with opened(lambda: SqliteStore(path)) as store:
+        await store.commit(batch_of(run_row(1), **{fid(1): events(1, 2)}))
+    before = list(database.iterdump())
+    schema.migrate(database, path)
+    async with opened(lambda: SqliteStore(path)) as store:
+        assert await seqs(store, 1) == [1, 2]
+    assert list(database.iterdump()) == before
+
+
+def test_later_migrations_are_applied_in_order(path, database, migrations):
+    schema.migrate(database, path, migrations)
+    (migrations / "0003_c.sql").write_text("ALTER TABLE later ADD COLUMN more TEXT;")
+    (migrations / "0002_b.sql").write_text("-- a; comment\nCREATE TABLE later (id INTEGER);\n")
+    schema.migrate(database, path, migrations)
+    assert version(database) == 3
+    database.execute("INSERT INTO later (id, more) VALUES (1, 'x')")
+
+
+def test_a_failing_migration_leaves_the_file_as_it_was(path, database, migrations):
+    schema.migrate(database, path, migrations)
+    before = list(database.iterdump())
+    (migrations / "0002_b.sql").write_text("CREATE TABLE later (id INTEGER);\nDROP TABLE nothing;\n")
+    with pytest.raises(sqlite3.OperationalError):
+        schema.migrate(database, path, migrations)
+    assert version(database) == schema.latest()
+    assert list(database.iterdump()) == before
+
+
+async def test_a_newer_journal_is_refused_and_left_alone(path, database):
+    async with opened(lambda: SqliteStore(path)):
+        pass
+    database.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreVersion, match="version 99") as caught:
+        await SqliteStore(path).open()
+    assert "upgrade" in caught.value.remedy
+    assert version(database) == 99
+
+
+async def test_another_programs_database_is_refused_and_left_alone(path, database):
+    database.execute("CREATE TABLE music (title TEXT)")
+    for foreign in (0, 1, 99):
+        database.execute(f"PRAGMA user_version = {foreign}")
+        with pytest.raises(StoreError, match="another program"):
+            await SqliteStore(path).open()
+    assert tables(database) == ["music"]
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
