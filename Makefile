@@ -14,6 +14,8 @@ PYTHON = $(shell for python in python3 python3.14 python3.13 python3.12 python3.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pip reads this one for the build backend, which -c does not reach.
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+# MkDocs stays below version 2 here; the theme need not say so at each build.
+export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench docs docs-serve pins clean

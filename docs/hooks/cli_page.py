@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import click
 
 HEAD = """# Command line
@@ -30,7 +32,7 @@ def _sections(command: click.Command, context: click.Context) -> list[str]:
 
 
 def _text(command: click.Command) -> list[str]:
-    return [*((command.help or "").replace("\b", "").splitlines()), ""]
+    return [*inspect.cleandoc(command.help or "").replace("\b", "").splitlines(), ""]
 
 
 def _usage(command: click.Command, context: click.Context) -> list[str]:
@@ -40,9 +42,5 @@ def _usage(command: click.Command, context: click.Context) -> list[str]:
 
 def _options(command: click.Command, context: click.Context) -> list[str]:
     records = [item.get_help_record(context) for item in command.get_params(context)]
-    rows = [f"| `{_cell(record[0])}` | {_cell(record[1])} |" for record in records if record]
+    rows = [f"| `{names}` | {text} |" for names, text in filter(None, records) if text]
     return ["| option | |", "|---|---|", *rows, ""] if rows else []
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cli_page
@@ -31,10 +32,14 @@ def generated_pages() -> dict[str, str]:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the kinds' pages below their index in the navigation."""
-    kinds = sorted(page for page in generated_pages() if page.startswith("reference/kinds/"))
-    index = "reference/kinds/index.md"
-    _replace(config.nav, index, {"Kinds": [index, *(page for page in kinds if page != index)]})
+    """Put the kinds, and the decisions, below their index in the navigation."""
+    decisions = [
+        f"decisions/{path.name}" for path in Path(config.docs_dir, "decisions").glob("[0-9]*.md")
+    ]
+    kinds = [page for page in generated_pages() if page.startswith("reference/kinds/")]
+    for name, pages in (("Kinds", kinds), ("Decisions", decisions)):
+        index = "reference/kinds/index.md" if name == "Kinds" else "decisions/index.md"
+        _replace(config.nav, index, {name: [index, *sorted(set(pages) - {index})]})
     return config
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 WEB = "http://localhost:8000"
 """Where pages say that they serve their folder; the test serves it on a free port instead."""
 
+SUFFIXES = {"json": "json", "python": "py", "toml": "toml", "yaml": "yaml"}
+
 
 def follow(text: str, folder: Path) -> None:
     """Do what a page says, in order. Raises AssertionError where it does not hold."""
@@ -37,67 +39,66 @@ def follow(text: str, folder: Path) -> None:
 
 
 class Reader:
-    """Someone who types in every snippet of a page."""
+    """Someone who types in every snippet of a page.
+
+    A flow or a program with a title is executed by what names its file later on the page. A
+    flow that nothing names is run at the end; a program that nothing names is a mistake.
+    """
 
     def __init__(self, terminal: Terminal, folder: Path) -> None:
         self._terminal = terminal
         self._folder = folder
-        self._flows: dict[str, Snippet] = {}
+        self._waiting: dict[str, Snippet] = {}
 
     def read(self, snippet: Snippet) -> None:
         """Write the snippet's file, if it is one, and execute it."""
-        if snippet.title:
-            path = self._folder / snippet.title
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(snippet.body, "utf-8")
+        name = snippet.title or f"snippet_{snippet.line}.{SUFFIXES.get(snippet.language, 'txt')}"
+        (self._folder / name).write_text(snippet.body, "utf-8")
         match snippet.language:
             case "yaml" | "json":
-                self._document(snippet)
+                self._document(name, snippet)
             case "toml":
                 tomllib.loads(snippet.body)
             case "python":
-                self._python(snippet)
+                self._use(snippet.body)
+                self._program(name, snippet)
             case "console" | "bash":
                 self._commands(snippet)
 
     def run_the_rest(self) -> None:
-        """Run the flows that no command of the page ran."""
-        for name, snippet in self._flows.items():
+        """Run the flows that nothing on the page ran."""
+        for name, snippet in self._waiting.items():
+            assert snippet.language != "python", f"line {snippet.line}: nothing on the page runs {name}"
             self._run(f"penstock run {name}", "…", 0, snippet)
 
-    def _document(self, snippet: Snippet) -> None:
+    def _document(self, name: str, snippet: Snippet) -> None:
         load = json.loads if snippet.language == "json" else yaml.safe_load
-        loaded: Any = load(snippet.body)
-        is_flow = isinstance(loaded, dict) and ("flow" in loaded or "connections" in loaded)
-        if not is_flow:
+        document: Any = load(snippet.body)
+        if isinstance(document, dict) and ("flow" in document or "connections" in document):
+            self._waiting[name] = snippet
+        else:
             assert snippet.title, f"line {snippet.line}: a document that is no flow needs a title"
-            return
-        name = snippet.title or f"snippet-{snippet.line}.{snippet.language}"
-        (self._folder / name).write_text(snippet.body, "utf-8")
-        self._run(f"penstock validate {name}", "…", snippet.exit, snippet)
-        if snippet.exit == 0:
-            self._flows[name] = snippet
 
-    def _python(self, snippet: Snippet) -> None:
-        name = snippet.title or f"snippet_{snippet.line}.py"
-        (self._folder / name).write_text(snippet.body, "utf-8")
-        # A file of the page is defined here, and run by the page's commands.
-        command = (
-            f"python -c 'import runpy; runpy.run_path(\"{name}\")'"
-            if snippet.title
-            else f"python {name}"
-        )
-        self._run(command, "…", snippet.exit, snippet)
+    def _program(self, name: str, snippet: Snippet) -> None:
+        if snippet.title:
+            self._waiting[name] = snippet
+        else:
+            self._run(f"python {name}", "…", snippet.exit, snippet)
 
     def _commands(self, snippet: Snippet) -> None:
         commands = snippet.commands()
         for number, (command, output) in enumerate(commands, 1):
-            self._flows = {
-                name: flow
-                for name, flow in self._flows.items()
-                if not re.search(rf"\brun\b.*{re.escape(name)}", command)
-            }
-            self._run(command, output, snippet.exit if number == len(commands) else 0, snippet)
+            code = snippet.exit if number == len(commands) else 0
+            if code or " validate " not in command:
+                self._use(command)
+            self._run(command, output, code, snippet)
+
+    def _use(self, text: str) -> None:
+        """Note which files a command or a program names, with or without their suffix."""
+        for name, snippet in list(self._waiting.items()):
+            stem = name.removesuffix(".py") if snippet.language == "python" else name
+            if re.search(rf"\b{re.escape(stem)}\b", text):
+                del self._waiting[name]
 
     def _run(self, command: str, shown: str, code: int, snippet: Snippet) -> None:
         actual_code, actual = self._terminal.run(command)

@@ -30,8 +30,6 @@ REASONS: Final = frozenset(
         "installs software",
         "runs until it is stopped",
         "runs the tests themselves",
-        "needs an editor",
-        "is not ours",
     }
 )
 """Why a snippet may stay unexecuted."""

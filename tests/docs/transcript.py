@@ -8,10 +8,12 @@ from typing import Final
 _VARYING: Final = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?"), "<at>"),
     (re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?\b"), "<at>"),
-    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<fid>"),
-    (re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b"), "<fid>"),
+    (re.compile(r"\b\d[0-9a-z]{19}\b"), "<fid>"),
     (re.compile(r'("duration_ms": ?)\d+(\.\d+)?'), r"\1<time>"),
     (re.compile(r"\b\d+(\.\d+)?(e[+-]?\d+)?(µs|ms|s|m|h)\b"), "<time>"),
+    (re.compile(r"^ +\d+\.\d{3}(?=  )", re.MULTILINE), "<time>"),
+    (re.compile(r"[─━╺╸]+"), "─"),
+    (re.compile(r"^ +(?=[┌│└▼─])", re.MULTILINE), ""),
     (re.compile(r"(?<=\S) {2,}"), " "),
 )
 """What differs from run to run, and what stands for it."""

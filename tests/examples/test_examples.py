@@ -28,7 +28,7 @@ RESULTS: dict[str, Any] = {
     "loop.yaml": {"squares": [1, 4, 9, 16], "sum": 30},
     "errors.yaml": ["worked at last\n", "sorry: out of paper", "no such luck"],
     "shell.yaml": "3 different words",
-    "python_flow.py": {"measured": 3, "highest": "Tana"},
+    "python_flow.py": {"measured": 3, "highest": "Glomma"},
 }
 """Example → its result without any input."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -14,6 +13,9 @@ from penstock.core.duration import Duration
 from penstock.core.spec import decode_hook
 from penstock.engine.binding import Binder
 from penstock.engine.kind import Node
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class RecordingContext:

@@ -54,7 +54,13 @@ async def test_inspect_shows_the_shape_and_no_values(fire: Fire, ctx: RecordingC
 
 @pytest.mark.parametrize(
     ("payload", "said"),
-    [(b"abc", "bytes of 3"), ("é", "text of 1"), (True, "boolean"), (1.5, "number"), ({}, "object of 0: {}")],
+    [
+        (b"abc", "bytes of 3"),
+        ("é", "text of 1"),
+        (True, "boolean"),
+        (1.5, "number"),
+        ({}, "object of 0: {}"),
+    ],
 )
 async def test_inspect_names_every_kind_of_payload(
     fire: Fire, ctx: RecordingContext, payload: Any, said: str

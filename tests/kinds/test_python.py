@@ -3,8 +3,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +12,10 @@ from penstock.kinds.python import Python
 
 from .conftest import Fire, RecordingContext, make
 
-MODULE = '''
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODULE = """
 import dataclasses, threading
 from penstock.engine.context import Context
 
@@ -48,7 +50,7 @@ def fail(key):
     return {}[key]
 
 answer = 42
-'''
+"""
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ async def test_an_exception_of_the_function_passes_through(fire: Fire, folder: P
     [
         ("shop_functions", "write `module:function`"),
         ("shop_functions:doubel", "has no `doubel`: did you mean `double`"),
-        ("shop_functions:answer", "is not a function but a int"),
+        ("shop_functions:answer", "a value of type `int`, not a function"),
         ("no_such_module_here:f", "put it beside the document"),
         ("broken_functions:f", "importing `broken_functions` failed: SyntaxError"),
         ("no_file.py:f", "no file"),
@@ -127,7 +129,10 @@ def test_a_function_that_cannot_be_found_is_told_when_the_flow_is_compiled(
 
 @pytest.mark.parametrize(
     ("args", "reason"),
-    [({"nmber": 1}, "`args.nmber` is no parameter: did you mean `number`"), ({"number": "x"}, "does not fit")],
+    [
+        ({"nmber": 1}, "`args.nmber` is no parameter: did you mean `number`"),
+        ({"number": "x"}, "does not fit"),
+    ],
 )
 def test_args_that_do_not_fit_are_refused_when_the_flow_is_compiled(
     folder: Path, args: dict[str, Any], reason: str

@@ -47,7 +47,7 @@ def as_events(commits):
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(commits=COMMITS, after=st.integers(0, 20), limit=st.none() | st.integers(0, 20))
 def test_a_stream_reads_back_from_anywhere_however_it_was_committed(commits, after, limit):
     written = as_events(commits)
@@ -64,7 +64,7 @@ def test_a_stream_reads_back_from_anywhere_however_it_was_committed(commits, aft
     assert found == [event for part in written for event in part][after:][:limit]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(commits=COMMITS)
 def test_a_chunk_reads_back_when_everything_in_it_is_a_blob(commits):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:

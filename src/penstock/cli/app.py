@@ -13,6 +13,7 @@ from penstock.cli.settings import Settings
 
 if TYPE_CHECKING:
     from penstock.core.store import Store
+    from penstock.engine.loading import Loader
     from penstock.engine.scheme import Scheme
 
 
@@ -22,7 +23,8 @@ class App:
     def __init__(
         self, *, environ: Mapping[str, str] | None = None, directory: Path | None = None
     ) -> None:
-        self.settings = Settings(environ=environ, directory=directory)
+        self.directory = directory or Path.cwd()
+        self.settings = Settings(environ=environ, directory=self.directory)
         self._environ = environ
 
     def flag(self, **flags: str | None) -> None:
@@ -50,14 +52,22 @@ class App:
 
     def scheme(self) -> Scheme:
         """The kinds that the settings make known. Raises SettingsError."""
-        from penstock.engine.scheme import Scheme
-        from penstock.kinds import KINDS
+        from penstock.kinds import standard_scheme
 
-        scheme = Scheme(KINDS, plugins=True)
-        for module in self.settings["kinds"].split(","):
-            if module.strip():
-                scheme.add_module(module.strip())
-        return scheme
+        own = (module.strip() for module in self.settings["kinds"].split(","))
+        return standard_scheme(*filter(None, own))
+
+    def loader(self) -> Loader:
+        """Makes flows of references. Modules are looked for in the current folder, too."""
+        import sys
+
+        from penstock.engine.loading import Loader
+
+        folder = str(self.directory)
+        if folder not in sys.path:
+            # As `python -m` does: the installed script has only its own folder there.
+            sys.path.insert(0, folder)
+        return Loader(self.scheme())
 
 
 pass_app = click.make_pass_decorator(App)

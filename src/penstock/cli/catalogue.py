@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import types
+import typing
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from penstock.core.duration import Duration
 from penstock.core.ports import Ports
 from penstock.engine.types import type_name
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Item(NamedTuple):
-    """A port or a config field. default: as JSON; `required` when there is none."""
+    """A port or a config field. default: as text or JSON; `required` when there must be a value."""
 
     name: str
     type: str
@@ -89,24 +93,42 @@ def _config_schemas(kind: type[Node]) -> tuple[dict[str, dict[str, Any]], dict[s
 
 
 def _foreign_schema(hint: type) -> dict[str, Any]:
-    from penstock.core.duration import Duration
-
     if hint is Duration:
         return {"type": ["string", "number"], "description": "a duration such as 500ms, 30s or 2h"}
     raise NotImplementedError(hint)
+
+
+def type_text(hint: Any) -> str:
+    """A type hint as a person would say it: `info | debug`, `list[str]`, `int | null`."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if hint is type(None):
+        return "null"
+    if hint is Duration:
+        return "duration"
+    if origin is typing.Annotated:
+        return type_text(parts[0])
+    if origin is typing.Literal:
+        return " | ".join(map(str, parts))
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(type_text, parts))
+    if origin is not None and isinstance(origin, type) and parts:
+        return f"{origin.__name__}[{', '.join(type_text(part) for part in parts if part is not ...)}]"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return " | ".join(str(member.value) for member in hint)
+    return type_name(hint)
 
 
 def _ports(ports: Ports, *, of_inputs: bool) -> list[Item]:
     found = []
     for name, port in ports.items():
         default = ("required" if port.required else _default_text(port.default)) if of_inputs else ""
-        found.append(Item(name, type_name(port.type), default, port.doc))
+        found.append(Item(name, type_text(port.type), default, port.doc))
     return found
 
 
 def _config(kind: type[Node]) -> list[Item]:
     hints = kind.config_types()
-    found = []
+    found: list[Item] = []
     for item in dataclasses.fields(kind):  # type: ignore[arg-type]
         if not item.init:
             continue
@@ -116,18 +138,16 @@ def _config(kind: type[Node]) -> list[Item]:
             default = _default_text(item.default_factory())
         else:
             default = "required"
-        found.append(Item(item.name, type_name(hints[item.name]), default))
+        found.append(Item(item.name, type_text(hints[item.name]), default))
     return found
 
 
 def _default_text(value: Any) -> str:
     import msgspec
 
-    from penstock.core.duration import Duration
-
     if value is None:
         return ""
-    if isinstance(value, Duration):
+    if isinstance(value, Duration) or (isinstance(value, str) and value):
         return str(value)
     try:
         return msgspec.json.encode(value, enc_hook=str).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -28,8 +28,8 @@ class Console:
         self,
         *,
         color: str = "auto",
-        stdout: IO[str] | None = None,
-        stderr: IO[str] | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.stdout = stdout or sys.stdout
@@ -42,7 +42,7 @@ class Console:
         """Whether a person watches stderr on a terminal that can redraw."""
         return self.stderr.isatty() and self._environ.get("TERM") != "dumb"
 
-    def coloured(self, stream: IO[str]) -> bool:
+    def coloured(self, stream: TextIO) -> bool:
         """Whether to colour this stream: a flag wins over NO_COLOR, that over the terminal."""
         if self._color != "auto":
             return self._color == "always"
@@ -52,11 +52,12 @@ class Console:
             stream.isatty() and self._environ.get("TERM") != "dumb"
         )
 
-    def style(self, text: str, *styles: str, stream: IO[str] | None = None) -> str:
-        """The text in these styles, for stderr unless another stream is named."""
-        if not styles or not self.coloured(stream or self.stderr):
+    def style(self, text: str, *styles: str, stream: TextIO | None = None) -> str:
+        """The text in these styles, for stderr unless another stream is named; an empty one is none."""
+        codes = [_CODES[style] for style in styles if style]
+        if not codes or not self.coloured(stream or self.stderr):
             return text
-        return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
+        return f"\x1b[{';'.join(codes)}m{text}\x1b[0m"
 
     def out(self, text: str) -> None:
         """One result, on stdout."""
@@ -65,7 +66,7 @@ class Console:
     def out_bytes(self, data: bytes) -> None:
         """Raw bytes, on stdout."""
         self.stdout.flush()
-        self.stdout.buffer.write(data)  # type: ignore[attr-defined]
+        self.stdout.buffer.write(data)
         self.stdout.flush()
 
     def say(self, text: str = "", *styles: str) -> None:
@@ -75,17 +76,18 @@ class Console:
     def error(self, message: str, remedy: str = "") -> None:
         """What went wrong and what to do next."""
         self.say(f"{self.style('error:', 'bold', 'red')} {message}")
-        if remedy:
-            self.hint(remedy)
+        self.hint(remedy)
 
     def warn(self, message: str) -> None:
         self.say(f"{self.style('warning:', 'bold', 'yellow')} {message}")
 
     def hint(self, text: str) -> None:
-        """What could be done next."""
+        """What could be done next; nothing for an empty text."""
+        if not text:
+            return
         self.say(f"{self.style('hint:', 'cyan')} {text}")
 
-    def rich(self, stream: IO[str] | None = None) -> RichConsole:
+    def rich(self, stream: TextIO | None = None) -> RichConsole:
         """A rich console on stdout, or on another stream; only tables and live views pay for it."""
         from rich.console import Console as RichConsole
 
@@ -102,9 +104,9 @@ class Console:
 
     def _width(self) -> int:
         columns = self._environ.get("COLUMNS", "")
-        return int(columns) if columns.isdigit() and int(columns) > 0 else 200
+        return int(columns) if columns.isdigit() and int(columns) > 0 else 100
 
-    def _write(self, stream: IO[str], text: str) -> None:
+    def _write(self, stream: TextIO, text: str) -> None:
         try:
             stream.write(text)
         except UnicodeEncodeError:

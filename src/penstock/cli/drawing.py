@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final
 
 from penstock.cli.layout import Layout, Slot, lay_out
@@ -10,6 +11,9 @@ from penstock.cli.marks import MARKS
 from penstock.cli.picture import Box, Picture
 
 GAP: Final = 3
+MAX_PINS: Final = 8
+"""A side of a box where more edges end has one pin for all of them."""
+
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
 _LINES: Final = {
     _UP: "│", _DOWN: "│", _UP | _DOWN: "│", _LEFT: "─", _RIGHT: "─", _LEFT | _RIGHT: "─",
@@ -80,9 +84,7 @@ def draw(picture: Picture) -> list[list[Cell]]:
     boxes = {box.key: box for box in picture.boxes}
     degrees = _degrees(picture)
     widths = {key: float(_width(box, degrees[key])) for key, box in boxes.items()}
-    layout = lay_out(
-        widths, [(edge.source, edge.target) for edge in picture.edges], gap=GAP, bend=1.0
-    )
+    layout = lay_out(widths, [(edge.source, edge.target) for edge in picture.edges], gap=GAP, bend=1.0)
     canvas = _Canvas()
     exits, entries = _pins(layout)
     top = 0
@@ -118,7 +120,7 @@ def _degrees(picture: Picture) -> dict[str, int]:
 def _width(box: Box, degree: int) -> int:
     first = 2 + len(box.key) + (2 + len(box.note) if box.note else 0)
     width = max(first, len(box.kind)) + 4
-    width = max(width, 2 * degree + 3)
+    width = max(width, 2 * min(degree, MAX_PINS) + 3)
     return width + 1 - width % 2  # odd, so that a box has a middle column
 
 
@@ -151,7 +153,7 @@ def _pins(layout: Layout) -> tuple[Pins, Pins]:
     arriving: dict[int, list[tuple[float, int, Slot]]] = {}
     for number, route in enumerate(layout.routes):
         down = route if route[0].layer <= route[-1].layer else route[::-1]
-        for upper, lower in zip(down, down[1:], strict=False):
+        for upper, lower in pairwise(down):
             leaving.setdefault(id(upper), []).append((lower.x, number, upper))
             arriving.setdefault(id(lower), []).append((upper.x, number, lower))
     for pins, ends in ((exits, leaving), (entries, arriving)):
@@ -163,7 +165,7 @@ def _pins(layout: Layout) -> tuple[Pins, Pins]:
 
 
 def _pin(slot: Slot, place: int, count: int) -> int:
-    if slot.edge is not None or count == 1:
+    if slot.edge is not None or count == 1 or count > MAX_PINS:
         return round(slot.x) if slot.edge is not None else _left(slot) + int(slot.width) // 2
     return _left(slot) + round((place + 1) * slot.width / (count + 1) - 0.5)
 
@@ -172,7 +174,7 @@ def _wires(picture: Picture, layout: Layout, layer: int, exits: Pins, entries: P
     wires = []
     for number, route in enumerate(layout.routes):
         down = route if route[0].layer <= route[-1].layer else route[::-1]
-        for upper, lower in zip(down, down[1:], strict=False):
+        for upper, lower in pairwise(down):
             if upper.layer == layer:
                 wires.append(
                     _Wire(
@@ -189,27 +191,33 @@ def _wires(picture: Picture, layout: Layout, layer: int, exits: Pins, entries: P
 def _assign(wires: list[_Wire]) -> None:
     """Give each bent wire a track of its own height, so that no two lie on each other.
 
-    A wire that ends in the column where another begins must level out below that one.
+    A wire that ends in the column where another begins must level out below that one; of
+    those that go the same way, the outer one levels out first. Wires that share an end may
+    share their track.
     """
-    bent = [wire for wire in wires if wire.x1 != wire.x2]
-    waiting = sorted(bent, key=lambda wire: (min(wire.x1, wire.x2), wire.x2))
+    waiting = [wire for wire in wires if wire.x1 != wire.x2]
+    waiting.sort(key=lambda wire: -wire.x1 if wire.x2 > wire.x1 else wire.x1)
     track = 0
     while waiting:
+        starts = {wire.x1 for wire in waiting}
         taken: list[_Wire] = []
+        left: list[_Wire] = []
         for wire in waiting:
-            blocked = any(other is not wire and other.x1 == wire.x2 for other in waiting)
-            overlaps = any(_overlap(wire, other) for other in taken)
-            if not blocked and not overlaps:
+            if wire.x2 in starts or any(_overlap(wire, other) for other in taken):
+                left.append(wire)
+            else:
                 taken.append(wire)
         if not taken:
-            taken.append(waiting[0])  # two that wait for each other have to cross
+            taken.append(left.pop(0))  # two that wait for each other have to cross
         for wire in taken:
             wire.track = track
-        waiting = [wire for wire in waiting if wire not in taken]
+        waiting = left
         track += 1
 
 
 def _overlap(one: _Wire, other: _Wire) -> bool:
+    if one.x1 == other.x1 or one.x2 == other.x2:
+        return False
     left, right = sorted((one.x1, one.x2))
     other_left, other_right = sorted((other.x1, other.x2))
     return left <= other_right + 1 and other_left <= right + 1

@@ -46,7 +46,7 @@ class View(Protocol):
         """Take down what was drawn, and leave what should stay."""
 
 
-class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+class Stopped(Exception):
     """The run was left before its end. at_once: without waiting for what its nodes clean up."""
 
     def __init__(self, *, at_once: bool) -> None:
@@ -88,9 +88,7 @@ async def follow(events: AsyncIterator[Event], record: RunRecord, shown: Sequenc
                 view.event(event, record)
     finally:
         if ticker is not None:
-            ticker.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticker
+            await _end(ticker)
         for view in shown:
             view.close(record, time.time())
 
@@ -100,7 +98,7 @@ async def execute(app: App, run: Run, shown: Sequence[View]) -> RunRecord:
 
     Raises Stopped when it was left before, and StoreError when its journal broke.
     """
-    record = RunRecord(fid=run.fid)
+    record, began = RunRecord(fid=run.fid), time.time()
     following = asyncio.create_task(follow(run.events(), record, shown), name="penstock:follow")
     ending = asyncio.create_task(run.result(), name="penstock:result")
     stopping = asyncio.get_running_loop().create_future()
@@ -117,7 +115,7 @@ async def execute(app: App, run: Run, shown: Sequence[View]) -> RunRecord:
         app.console.say("\ncancelling; Ctrl-C again leaves the run as it is, to be resumed", "dim")
         cancelling.append(asyncio.create_task(run.cancel(reason="Ctrl-C"), name="penstock:cancel"))
 
-    with _signals({signal.SIGINT: interrupt, signal.SIGTERM: lambda: stop(at_once=False)}):
+    with signals({signal.SIGINT: interrupt, signal.SIGTERM: lambda: stop(at_once=False)}):
         try:
             await asyncio.wait((ending, stopping), return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():
@@ -126,13 +124,14 @@ async def execute(app: App, run: Run, shown: Sequence[View]) -> RunRecord:
             if await _is_recorded(run):
                 await following
             else:
-                _fill(record, outcome)
+                _fill(record, outcome, time.time() - began)
         finally:
             await _end(following, ending, *cancelling)
     return record
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks whose outcome nobody needs any more, and wait until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -156,8 +155,9 @@ async def _is_recorded(run: Run) -> bool:
     return True
 
 
-def _fill(record: RunRecord, outcome: Payload | BaseException) -> None:
+def _fill(record: RunRecord, outcome: Payload | BaseException, seconds: float) -> None:
     """What is known of a run that recorded nothing."""
+    record.duration_ms = seconds * 1000
     if not isinstance(outcome, BaseException):
         record.state, record.result = RunState.COMPLETED, outcome
     elif isinstance(outcome, RunCancelled | asyncio.CancelledError):
@@ -169,7 +169,7 @@ def _fill(record: RunRecord, outcome: Payload | BaseException) -> None:
 
 
 @contextmanager
-def _signals(handlers: dict[signal.Signals, Callable[[], object]]) -> Iterator[None]:
+def signals(handlers: dict[signal.Signals, Callable[[], object]]) -> Iterator[None]:
     """Call these for as long as the block lasts, where the platform's loop can."""
     loop = asyncio.get_running_loop()
     taken: list[signal.Signals] = []
@@ -184,9 +184,11 @@ def _signals(handlers: dict[signal.Signals, Callable[[], object]]) -> Iterator[N
             loop.remove_signal_handler(number)
 
 
-def report(app: App, record: RunRecord, *, as_json: bool = False) -> Exit:
+def report(app: App, record: RunRecord, *, as_json: bool = False, durable: bool = True) -> Exit:
     """Print the outcome of a run and return the exit code that tells it."""
     console = app.console
+    kept = durable and record.seq > 0
+    goes_on = f"`penstock runs retry {record.fid}` goes on from what is done" if kept else ""
     if as_json:
         print_outcome(console, record)
         return of_state(record.state)
@@ -198,11 +200,11 @@ def report(app: App, record: RunRecord, *, as_json: bool = False) -> Exit:
         case RunState.FAILED:
             if record.error is not None:
                 print_error(console, record.error)
-            console.hint(f"`penstock runs retry {record.fid}` goes on from what is done")
+            console.hint(goes_on)
         case RunState.CANCELLED:
             reason = f": {record.reason}" if record.reason else ""
             console.say(f"cancelled{reason}", "yellow")
-            console.hint(f"what is done is kept; `penstock runs retry {record.fid}` goes on from there")
+            console.hint(goes_on)
         case _:
             console.say(f"the run is {record.state}")
     return of_state(record.state)

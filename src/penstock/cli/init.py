@@ -23,7 +23,9 @@ SCHEMA: Final = "penstock.schema.json"
 
 
 @click.command()
-@click.argument("directory", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.argument(
+    "directory", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path)
+)
 @options.debug
 @options.color
 @pass_app
@@ -59,4 +61,7 @@ def _schema(app: App) -> str:
     from penstock.document.schema import document_schema
     from penstock.engine.scheme import kinds_of
 
-    return json.dumps(document_schema([kind_info(kind) for kind in kinds_of(app.scheme())]), indent=1) + "\n"
+    return (
+        json.dumps(document_schema([kind_info(kind) for kind in kinds_of(app.scheme())]), indent=1)
+        + "\n"
+    )

@@ -48,7 +48,11 @@ def print_page(console: Console, kind: type[Node], *, as_json: bool) -> None:
     console.out(f"{head(found.name)}{aliases}\n{found.summary}")
     if found.text:
         console.out(f"\n{found.text}")
-    for title, items in (("Config", found.config), ("In-ports", found.in_ports), ("Out-ports", found.out_ports)):
+    for title, items in (
+        ("Config", found.config),
+        ("In-ports", found.in_ports),
+        ("Out-ports", found.out_ports),
+    ):
         if items:
             console.out(f"\n{head(title)}\n{_columns(items)}")
     if found.example:
@@ -61,10 +65,12 @@ def _names(found: Entry) -> str:
 
 
 def _columns(items: Sequence[Item]) -> str:
-    rows = [(item.name, item.type, item.default, item.doc) for item in items]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    """The items as a table, without the columns in which nothing stands."""
+    columns = [column for column in zip(*items, strict=True) if any(column)]
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(*columns, strict=True)
     return "\n".join(
-        "  ".join(("", *(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)))).rstrip()
+        "  ".join(("", *(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))).rstrip()
         for row in rows
     )
 
@@ -74,7 +80,10 @@ def _print_json(console: Console, entries: Sequence[Entry]) -> None:
 
     plain = [
         found._asdict()
-        | {part: [item._asdict() for item in getattr(found, part)] for part in ("in_ports", "out_ports", "config")}
+        | {
+            part: [item._asdict() for item in getattr(found, part)]
+            for part in ("in_ports", "out_ports", "config")
+        }
         for found in entries
     ]
     console.out(json.dumps(plain))

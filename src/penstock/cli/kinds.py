@@ -29,8 +29,8 @@ def kinds(app: App, name: str | None, *, schema: bool, as_json: bool) -> None:
     if schema:
         import json
 
-        from penstock.document.schema import document_schema
         from penstock.cli.catalogue import kind_info
+        from penstock.document.schema import document_schema
 
         infos = [kind_info(kind) for kind in kinds_of(scheme)]
         app.console.out(json.dumps(document_schema(infos), indent=2))

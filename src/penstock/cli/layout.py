@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 SWEEPS: Final = 8
@@ -96,7 +97,7 @@ def _route(number: int, source: Slot, target: Slot, layers: list[list[Slot]], be
         layers[layer].append(slot)
         chain.append(slot)
     chain.append(bottom)
-    for upper, lower in zip(chain, chain[1:], strict=False):
+    for upper, lower in pairwise(chain):
         upper.below.append(lower)
         lower.above.append(upper)
     return chain if top is source else chain[::-1]

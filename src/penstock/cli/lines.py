@@ -14,11 +14,21 @@ from penstock.core.record import RunRecord
 _LEVELS = {"error": "red", "critical": "red", "warning": "yellow", "debug": "dim"}
 
 
-def line(event: Event, record: RunRecord, *, detail: bool = False) -> tuple[str, str] | None:
-    """The words for an event and their style, or None for one that is not worth a line.
+Words = tuple[str, str]
+"""What to say, and in which style."""
+
+
+def line(event: Event, record: RunRecord, *, detail: bool = False) -> Words | None:
+    """The words for an event, or None for one that is not worth a line.
 
     detail: say what starts and is skipped as well.
     """
+    if event.node:
+        return _node_line(event, detail=detail) or said(event, detail=detail)
+    return _run_line(event, record)
+
+
+def _run_line(event: Event, record: RunRecord) -> Words | None:
     data = event.data
     match event.type:
         case EventType.RUN_STARTED:
@@ -34,6 +44,13 @@ def line(event: Event, record: RunRecord, *, detail: bool = False) -> tuple[str,
         case EventType.RUN_CANCELLED:
             reason = f": {data['reason']}" if data.get("reason") else ""
             return f"cancelled{_took(record.duration_ms)}{reason}", "yellow"
+        case _:
+            return None
+
+
+def _node_line(event: Event, *, detail: bool) -> Words | None:
+    data = event.data
+    match event.type:
         case EventType.NODE_COMPLETED:
             return f"completed{_took(data.get('duration_ms'))}", "green"
         case EventType.NODE_FAILED:
@@ -42,17 +59,17 @@ def line(event: Event, record: RunRecord, *, detail: bool = False) -> tuple[str,
             wait = format_seconds((data.get("delay_ms") or 0) / 1000)
             attempt = f"attempt {data.get('attempt')} failed, again in {wait}"
             return f"{attempt}: {_first_line(data.get('error'))}", "yellow"
-        case EventType.NODE_WAITING:
+        case EventType.NODE_WAITING if detail or _is_long(event):
             return f"waiting{_until(data.get('until'))}", "cyan"
         case EventType.NODE_STARTED if detail:
             return f"started ({data.get('kind', '')})", "dim"
         case EventType.NODE_SKIPPED if detail:
             return "skipped", "dim"
         case _:
-            return said(event, detail=detail)
+            return None
 
 
-def said(event: Event, *, detail: bool = False) -> tuple[str, str] | None:
+def said(event: Event, *, detail: bool = False) -> Words | None:
     """What a node said, or None when the event is none of its words."""
     data = event.data
     match event.type:
@@ -85,7 +102,10 @@ class LineView:
         seconds = event.time - (record.started if record.started is not None else event.time)
         head = self._console.style(f"{seconds:9.3f}", "dim")
         node = f"{event.node}: " if event.node else ""
-        self._console.say(f"{head}  {node}{self._console.style(text, *filter(None, [style]))}")
+        first, *more = text.splitlines() or [""]
+        self._console.say(f"{head}  {node}{self._console.style(first, style)}")
+        for part in more:
+            self._console.say(f"{'':9}  {self._console.style(part, style)}")
 
     def tick(self, record: RunRecord, now: float) -> None:
         """Nothing to redraw."""
@@ -122,6 +142,11 @@ def summary(record: RunRecord) -> str:
 
 def _took(duration_ms: Any) -> str:
     return f" in {format_seconds(duration_ms / 1000)}" if isinstance(duration_ms, int | float) else ""
+
+
+def _is_long(event: Event) -> bool:
+    until = event.data.get("until")
+    return not isinstance(until, int | float) or until - event.time >= 1
 
 
 def _until(until: Any) -> str:

@@ -41,7 +41,8 @@ class LiveView:
         found = said(event)
         if found is not None:
             text, style = found
-            self._said.append(Text.assemble((f"{event.node} │ ", "dim"), (text, style)))
+            for part in text.splitlines():
+                self._said.append(Text.assemble((f"{event.node} │ ", "dim"), (part, style)))
 
     def tick(self, record: RunRecord, now: float) -> None:
         """Redraw."""
@@ -52,7 +53,8 @@ class LiveView:
             self._live.start()
         self._print_said()
         height = max(self._console.size.height - 3, 3)
-        self._live.update(self._tree(record, now, height), refresh=True)
+        tree = drawn_tree(record, now, limit=height, spinner=self._spinner)
+        self._live.update(Group(heading(record, now), tree), refresh=True)
 
     def close(self, record: RunRecord, now: float) -> None:
         """Take the tree down, and leave the timeline instead."""
@@ -68,34 +70,42 @@ class LiveView:
             self._console.print(*self._said, sep="\n", soft_wrap=True)
             self._said.clear()
 
-    def _tree(self, record: RunRecord, now: float, height: int) -> RenderableType:
-        table = Table.grid(padding=(0, 2), expand=False)
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        table.add_column(no_wrap=True, style="dim")
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=60)
-        table.add_column(justify="right", no_wrap=True)
-        for row in rows(record, now=now, limit=height):
-            table.add_row(*self._cells(row, now))
-        return Group(heading(record, now), table)
 
-    def _cells(self, row: Row, now: float) -> list[RenderableType]:
-        mark = MARKS.get(row.state)
-        symbol: str | Text = mark.symbol if mark else ""
-        if row.state == "running":
-            frame = self._spinner.render(now)
-            symbol = frame if isinstance(frame, Text) else symbol
-        style = mark.style if mark else "dim"
-        label = Text.assemble(
-            (row.guide, "dim"), Text(f"{symbol} " if symbol else "", style=style), row.label
-        )
-        detail: RenderableType = Text(row.text, style="red" if row.state == "failed" else "dim")
-        if row.fraction is not None:
-            grid = Table.grid(padding=(0, 1))
-            bar = ProgressBar(total=1.0, completed=min(max(row.fraction, 0), 1), width=BAR_WIDTH)
-            grid.add_row(bar, f"{row.fraction:4.0%}", detail)
-            detail = grid
-        time = format_seconds(row.seconds) if row.seconds is not None else ""
-        return [label, row.kind, detail, time]
+def drawn_tree(
+    record: RunRecord,
+    now: float,
+    *,
+    fold: bool = True,
+    limit: int | None = None,
+    spinner: Spinner | None = None,
+) -> RenderableType:
+    """The tree of a run as a table; `spinner` stands for what runs."""
+    table = Table.grid(padding=(0, 2), expand=False)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=60)
+    table.add_column(justify="right", no_wrap=True)
+    for row in rows(record, now=now, fold=fold, limit=limit):
+        table.add_row(*_cells(row, now, spinner))
+    return table
+
+
+def _cells(row: Row, now: float, spinner: Spinner | None) -> list[RenderableType]:
+    mark = MARKS.get(row.state)
+    symbol = mark.symbol if mark else ""
+    if row.state == "running" and spinner is not None:
+        symbol = str(spinner.render(now))
+    label = Text.assemble(
+        (row.guide, "dim"), (f"{symbol} " if symbol else "", mark.style if mark else ""), row.label
+    )
+    detail: RenderableType = Text(row.text, style="red" if row.state == "failed" else "dim")
+    if row.fraction is not None:
+        grid = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=1.0, completed=min(max(row.fraction, 0), 1), width=BAR_WIDTH)
+        grid.add_row(bar, f"{row.fraction:4.0%}", detail)
+        detail = grid
+    time = format_seconds(row.seconds) if row.seconds is not None else ""
+    return [label, row.kind, detail, time]
 
 
 def heading(record: RunRecord, now: float) -> Text:
@@ -104,7 +114,9 @@ def heading(record: RunRecord, now: float) -> Text:
     if record.state.terminal:
         text = summary(record)
     else:
-        text = f"{mark.symbol} {record.flow} {record.state} {format_seconds(now - (record.started or now))}"
+        text = (
+            f"{mark.symbol} {record.flow} {record.state} {format_seconds(now - (record.started or now))}"
+        )
     return Text.assemble((text, f"bold {mark.style}"), (f"  {record.fid}", "dim"))
 
 
@@ -120,9 +132,9 @@ def drawn_timeline(record: RunRecord, now: float, *, width: int) -> RenderableTy
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     for bar in found.bars:
-        cells = Text.assemble(*((cells, MARKS[state].style if state else "") for cells, state in bar.cells))
+        cells = Text.assemble(
+            *((cells, MARKS[state].style if state else "") for cells, state in bar.cells)
+        )
         mark = MARKS[bar.state]
         table.add_row(Text(mark.symbol, style=mark.style), bar.label, cells, bar.time)
-    if found.hidden:
-        table.add_row(Text("…", style="dim"), Text(f"{found.hidden} more firings", style="dim"))
-    return table
+    return Group(table, Text(f"… {found.hidden} more", style="dim")) if found.hidden else table

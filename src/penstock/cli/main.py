@@ -78,9 +78,11 @@ def main(args: Sequence[str] | None = None, *, app: App | None = None) -> int:
     """Run one command line and return its exit code. Nothing but the code leaves this function."""
     app = app or App()
     try:
-        code = penstock.main(args=args and list(args), prog_name="penstock", obj=app, standalone_mode=False)
+        code = penstock.main(
+            args=args and list(args), prog_name="penstock", obj=app, standalone_mode=False
+        )
         sys.stdout.flush()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
         return _report(error, app)
     except KeyboardInterrupt:
         app.console.say("interrupted")

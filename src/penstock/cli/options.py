@@ -28,7 +28,9 @@ debug: Final = _setting("debug", is_flag=True, help="Show tracebacks.")
 color: Final = _setting(
     "color", type=click.Choice(["auto", "always", "never"]), help="Whether output is coloured."
 )
-store: Final = _setting("store", metavar="URL", help="Where runs are kept: a path, sqlite:///PATH or memory:.")
+store: Final = _setting(
+    "store", metavar="URL", help="Where runs are kept: a path, sqlite:///PATH or memory:."
+)
 progress: Final = _setting(
     "progress",
     type=click.Choice(["auto", "live", "plain", "none"]),

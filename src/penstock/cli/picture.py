@@ -10,7 +10,7 @@ import msgspec
 
 from penstock.cli.tree import elapsed
 from penstock.core.duration import format_seconds
-from penstock.core.record import NodeRecord, RunRecord
+from penstock.core.record import NodeRecord, RunRecord, firing
 from penstock.core.spec import FlowSpec, NodeSpec
 
 _WORST_FIRST: Final = (
@@ -64,11 +64,10 @@ def picture(spec: FlowSpec, record: RunRecord, *, now: float) -> Picture:
         for node in record.children(process.path):
             firings.setdefault(node.node, []).append(node)
     known = {node.key for node in spec.nodes}
-    seconds = (record.ended if record.ended is not None else now) - (record.started or now)
     return Picture(
         title=spec.name,
         state=record.state,
-        note=format_seconds(seconds) if record.started is not None else "",
+        note=_took(record, now),
         boxes=[_box(node, firings.get(node.key, []), now) for node in spec.nodes],
         edges=[
             Edge(node.key, link.node, _label(link.port, link.to))
@@ -79,10 +78,14 @@ def picture(spec: FlowSpec, record: RunRecord, *, now: float) -> Picture:
     )
 
 
+def _took(record: RunRecord, now: float) -> str:
+    if record.duration_ms is not None:
+        return format_seconds(record.duration_ms / 1000)
+    return format_seconds(now - record.started) if record.started is not None else ""
+
+
 def _foreign(record: RunRecord, path: str) -> bool:
     """Whether a process, or one it is inside of, runs another flow."""
-    from penstock.core.record import firing
-
     while path:
         if record.processes[path].flow:
             return True

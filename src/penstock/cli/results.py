@@ -33,7 +33,9 @@ def pretty(value: Payload) -> str:
 
 def outcome(record: RunRecord) -> dict[str, Any]:
     """The outcome of a run for programs: fid, state, result or error, duration_ms."""
-    found: dict[str, Any] = {"fid": record.fid, "flow": record.flow, "state": str(record.state)}
+    found: dict[str, Any] = {"fid": record.fid, "state": str(record.state)}
+    if record.flow:
+        found["flow"] = record.flow
     if record.state is RunState.COMPLETED:
         found["result"] = record.result
         if record.failures:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 from click.shell_completion import CompletionItem
 
 from penstock.cli import options
 from penstock.cli.app import App, pass_app
 from penstock.cli.exits import Exit
-
-if TYPE_CHECKING:
-    from penstock.core.store import Store
-    from penstock.engine.flow import Flow
-    from penstock.engine.loading import Loader
 
 
 def _complete_flow(
@@ -29,7 +22,9 @@ def _complete_flow(
 @click.argument("reference", metavar="FILE|MODULE:FLOW", shell_complete=_complete_flow)
 @click.option("--input", "source", metavar="JSON|@FILE|-", help="All inputs at once; - reads stdin.")
 @click.option("--set", "pairs", metavar="NAME=VALUE", multiple=True, help="One input; may be repeated.")
-@click.option("--flow", "name", metavar="NAME", default="", help="Which flow, when the file holds several.")
+@click.option(
+    "--flow", "name", metavar="NAME", default="", help="Which flow, when the file holds several."
+)
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
 @click.option("--ephemeral", is_flag=True, help="Keep the run in memory: it cannot be resumed.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result and errors.")
@@ -60,47 +55,19 @@ def run(
     The first Ctrl-C cancels the run, a second one leaves it as it is; so does SIGTERM.
     `penstock runs resume` goes on with a run that was left or whose process was killed.
     """
+    from penstock.cli.foreground import run_in_foreground
     from penstock.cli.inputs import read_inputs
-    from penstock.engine.loading import Loader
 
     if ephemeral:
         app.flag(store="memory:")
-    loader = Loader(app.scheme())
+    loader = app.loader()
     flow = loader.load(reference, name=name)
     inputs = flow.accept(read_inputs(source, pairs, flow.input_schema))
-    return _execute(app, loader, flow, inputs, quiet=quiet, events=events, as_json=as_json)
-
-
-def _execute(
-    app: App, loader: Loader, flow: Flow, inputs: dict[str, Any], *, quiet: bool, events: bool, as_json: bool
-) -> Exit:
-    import asyncio
-
-    from penstock.cli.execution import Stopped, execute, leave, leave_at_once, report, report_stopped, views
-    from penstock.engine.runtime import Runtime
-
-    async def main() -> Exit:
-        store = app.open_store()
-        async with Runtime(store, loader=loader, recover=False) as runtime:
-            run = await runtime.launch(flow, inputs)
-            if not quiet and not events and store.durable:
-                await _tell_of_orphans(app, store)
-            try:
-                record = await execute(app, run, views(app, quiet=quiet, events=events))
-            except Stopped as stopped:
-                code = report_stopped(app, run.fid, durable=store.durable)
-                if stopped.at_once:
-                    leave_at_once(code)
-                return code
-        return report(app, record, as_json=as_json)
-
-    return leave(asyncio.run(main()))
-
-
-async def _tell_of_orphans(app: App, store: Store) -> None:
-    """Mention unfinished runs that no process executes."""
-    from penstock.cli.lookup import orphans
-
-    count = len(await orphans(store))
-    if count:
-        app.console.hint(f"{count} unfinished run{'s' * (count > 1)}; `penstock runs resume --all` goes on")
+    return run_in_foreground(
+        app,
+        loader,
+        lambda runtime: runtime.launch(flow, inputs),
+        quiet=quiet,
+        events=events,
+        as_json=as_json,
+    )

@@ -125,7 +125,9 @@ def _source(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}", remedy="make it readable UTF-8") from error
+        raise SettingsError(
+            f"{path} cannot be read: {error}", remedy="make it readable UTF-8"
+        ) from error
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -152,17 +154,25 @@ def _text(value: Any, setting: Setting, path: Path) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    if setting.name == "kinds" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if (
+        setting.name == "kinds"
+        and isinstance(value, list)
+        and all(isinstance(one, str) for one in value)
+    ):
         return ",".join(value)
     raise SettingsError(f"`{setting.name}` in {path} is not text", remedy=f"it is {setting.doc}")
 
 
 def _checked(setting: Setting, value: str, origin: str) -> Value:
     if setting.name == "debug":
-        value = {"1": "true", "yes": "true", "0": "false", "no": "false"}.get(value.lower(), value.lower())
+        value = {"1": "true", "yes": "true", "0": "false", "no": "false"}.get(
+            value.lower(), value.lower()
+        )
     if setting.choices and value not in setting.choices:
         allowed = ", ".join(setting.choices)
-        raise SettingsError(f"`{value}` from {origin} is no value for `{setting.name}`; allowed: {allowed}")
+        raise SettingsError(
+            f"`{value}` from {origin} is no value for `{setting.name}`; allowed: {allowed}"
+        )
     return Value(setting.name, value, origin)
 
 

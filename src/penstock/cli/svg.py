@@ -30,6 +30,11 @@ _DARK: Final = {
     "completed": "#5ecb83", "failed": "#ff7b72", "skipped": "#7f8aa0", "cancelled": "#f2b155",
 }  # fmt: skip
 
+_ARROW: Final = (
+    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
+    'markerHeight="7" orient="auto"><path class="head" d="M0 0.5 8 4 0 7.5z"/></marker></defs>'
+)
+
 
 def svg(picture: Picture) -> str:
     """The picture as the text of an SVG file."""
@@ -50,19 +55,21 @@ def svg(picture: Picture) -> str:
         for slot in layer
         if slot.edge is None
     ]
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img" aria-labelledby="title description">'
+    )
+    title = f'<text class="title" x="{MARGIN}" y="{MARGIN + 10}">{escape(_heading(picture))}</text>'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-            f'height="{height}" role="img" aria-labelledby="title description">',
+            head,
             f'<title id="title">{escape(_heading(picture))}</title>',
             f'<desc id="description">{escape(picture.description)}</desc>',
             _style(),
-            '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-            'markerHeight="7" orient="auto"><path class="head" d="M0 0.5 8 4 0 7.5z"/></marker></defs>',
+            _ARROW,
             f'<rect class="page" width="{width}" height="{height}" rx="10"/>',
-            f'<text class="title {picture.state}" x="{MARGIN}" y="{MARGIN + 10}">'
-            f"{escape(_heading(picture))}</text>",
-            *_edges(picture, layout, shift),
+            title,
+            *_edges(picture, layout, shift, width),
             *drawn,
             "</svg>",
             "",
@@ -132,7 +139,7 @@ Curve = tuple[float, float, float, float]
 """From x, y straight down, and from above to x, y."""
 
 
-def _edges(picture: Picture, layout: Layout, shift: float) -> list[str]:
+def _edges(picture: Picture, layout: Layout, shift: float, width: float) -> list[str]:
     """All links, and above them their labels."""
     outgoing, incoming = _fans(layout)
     lines: list[str] = []
@@ -151,11 +158,11 @@ def _edges(picture: Picture, layout: Layout, shift: float) -> list[str]:
                 path.append(f"V{end + BOX_HEIGHT}")
         lines.append(f'<path class="link" marker-end="url(#arrow)" d="{"".join(path)}"/>')
         ends.append((picture.edges[number].label, (xs[-2], tops[-2] + BOX_HEIGHT, xs[-1], tops[-1])))
-    return lines + _labels([(label, curve) for label, curve in ends if label])
+    return lines + _labels([(label, curve) for label, curve in ends if label], width)
 
 
-def _labels(wanted: list[tuple[str, Curve]]) -> list[str]:
-    """Each label on its curve, where no other one is."""
+def _labels(wanted: list[tuple[str, Curve]], width: float) -> list[str]:
+    """Each label on its curve, where no other one is, and inside of the page."""
     taken: list[tuple[float, float, float]] = []
     found = []
     for label, (x1, y1, x2, y2) in wanted:
@@ -163,6 +170,7 @@ def _labels(wanted: list[tuple[str, Curve]]) -> list[str]:
         for part in (0.5, 0.68, 0.32, 0.8, 0.2):
             # A cubic curve whose control points lie half way between its ends.
             x = x1 + (x2 - x1) * part * part * (3 - 2 * part)
+            x = min(max(x, half + 4), width - half - 4)
             ease = 1.5 * part * (1 - part) + part**3
             y = y1 + (y2 - y1) * ease
             if all(abs(x - other) > half + size or abs(y - level) > 15 for other, level, size in taken):

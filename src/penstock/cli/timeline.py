@@ -33,11 +33,10 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """All bars, and how many firings found no room."""
+    """All bars, and how many more found no room."""
 
     bars: list[Bar]
     hidden: int
-    seconds: float
 
 
 def timeline(record: RunRecord, *, now: float, width: int) -> Timeline:
@@ -55,8 +54,7 @@ def timeline(record: RunRecord, *, now: float, width: int) -> Timeline:
         )
         for node, depth in found[:MAX_ROWS]
     ]
-    drawn = sum(1 for node in record.nodes.values() if node.started is not None and node.spans)
-    return Timeline(bars=bars, hidden=drawn - len(bars), seconds=end - start)
+    return Timeline(bars=bars, hidden=len(found) - len(bars))
 
 
 class _Scale:

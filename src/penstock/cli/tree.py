@@ -42,8 +42,8 @@ def rows(record: RunRecord, *, now: float, fold: bool = True, limit: int | None 
 
 
 def elapsed(node: NodeRecord, now: float) -> float | None:
-    """Seconds that a firing took, or takes so far, all attempts together; None before its start."""
-    if node.duration_ms is not None and node.attempts <= 1:
+    """Seconds that a firing took, or takes so far, attempts and waits included; None before."""
+    if node.duration_ms is not None and len(node.spans) <= 1:
         return node.duration_ms / 1000
     if node.started is None or node.state in (NodeState.SKIPPED, NodeState.PENDING):
         return None

@@ -28,15 +28,15 @@ def validate(app: App, references: tuple[str, ...], *, as_json: bool) -> Exit:
 
     A FILE may also be a Python flow: module:object or file.py.
     """
-    from penstock.engine.loading import Loader
-
-    loader = Loader(app.scheme())
+    loader = app.loader()
     found = {reference: _check(loader, reference) for reference in references}
     problems = {reference: problems for reference, (problems, _) in found.items() if problems}
     if as_json:
         import json
 
-        app.console.out(json.dumps([_plain(reference, one) for reference in problems for one in problems[reference]]))
+        app.console.out(
+            json.dumps([_plain(reference, one) for reference in problems for one in problems[reference]])
+        )
         return Exit.USAGE if problems else Exit.COMPLETED
     for reference, (wrong, summary) in found.items():
         if not wrong:
@@ -45,7 +45,9 @@ def validate(app: App, references: tuple[str, ...], *, as_json: bool) -> Exit:
             app.console.say(f"{app.console.style('✗', 'red')} {problem}\n")
     if problems:
         count = sum(map(len, problems.values()))
-        app.console.error(f"{count} problem{'s' * (count > 1)} in {len(problems)} of {len(references)} files")
+        app.console.error(
+            f"{count} problem{'s' * (count > 1)} in {len(problems)} of {len(references)} files"
+        )
     return Exit.USAGE if problems else Exit.COMPLETED
 
 

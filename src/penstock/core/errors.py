@@ -11,6 +11,7 @@
     │   ├── RunFailed
     │   ├── RunCancelled
     │   ├── RunTimeout
+    │   ├── RunSuspended     not an end: the runtime stopped first
     │   └── NonDeterminism   a replay met code or a graph that changed under it
     ├── RunNotFound
     ├── RunBusy              another process executes this run
@@ -139,6 +140,10 @@ class RunCancelled(RunError):
 
 class RunTimeout(RunError):
     """The run took longer than the flow's `timeout`."""
+
+
+class RunSuspended(RunError):
+    """The runtime stopped before the run ended. Nothing is lost: it goes on when resumed."""
 
 
 class NonDeterminism(RunError):

@@ -34,7 +34,7 @@ class Error:
         self, *, code: str, message: str, node: str = "", details: Payload = None, remedy: str = ""
     ) -> None:
         self.code = code
-        self.message = message
+        self.message = message if message.isascii() else _storable(message)
         self.node = node
         self.details = details
         self.remedy = remedy
@@ -71,12 +71,23 @@ class Error:
         """The payload for an exception. One without a message is named by its class."""
         if isinstance(error, PenstockError):
             code = error.code if isinstance(error, NodeError) else type(error).__name__
-            details = error.details if isinstance(error, NodeError) else None
+            details = _shown(error.details) if isinstance(error, NodeError) else None
             node = (error.node if isinstance(error, NodeError) else "") or node
             return cls(code=code, message=error.message, node=node, details=details, remedy=error.remedy)
         name = type(error).__name__
-        text = f"{name}: {error}" if str(error) else name
-        return cls(code=name, message=text, node=node)
+        try:
+            text = str(error)
+        except Exception as broken:
+            text = f"(its message cannot be shown: {type(broken).__name__})"
+        return cls(code=name, message=f"{name}: {text}" if text else name, node=node)
+
+
+def _shown(details: Any) -> Payload:
+    """Details as a payload; what has no such form as its text."""
+    try:
+        return normalise(details)
+    except PayloadError:
+        return repr(details)
 
 
 class BlobRef:
@@ -202,17 +213,24 @@ def encode(value: Payload) -> bytes:
     """The stored form of a payload, or of a tuple or list of payloads."""
     try:
         return _ENCODER.encode(value)
-    except OverflowError:
-        return _ENCODER.encode(_wrap_wide(value))
+    except (OverflowError, UnicodeEncodeError):
+        return _ENCODER.encode(_storable(value))
 
 
-def _wrap_wide(value: Any) -> Any:
+def _storable(value: Any) -> Any:
+    """What MessagePack cannot say by itself: wide integers, and text that is no Unicode.
+
+    Half a surrogate pair comes from undecodable file names and output; it is replaced, so
+    that no journal can be broken by one.
+    """
     if type(value) is int and not -(2**63) <= value < 2**64:
         return msgspec.msgpack.Ext(_EXT_INT, str(value).encode())
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if isinstance(value, list | tuple):
-        return [_wrap_wide(item) for item in value]
+        return [_storable(item) for item in value]
     if isinstance(value, dict):
-        return {key: _wrap_wide(item) for key, item in value.items()}
+        return {_storable(key): _storable(item) for key, item in value.items()}
     return value
 
 

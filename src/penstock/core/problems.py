@@ -82,7 +82,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str | None:
     """The allowed name that was most likely meant, or None when none is close."""
     if len(name) > 100:
         return None
-    import difflib  # noqa: PLC0415 - only a problem needs it, and it costs every start
+    import difflib  # only a problem needs it, and it would cost every start
 
     found = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
     return found[0] if found else None

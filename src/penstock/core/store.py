@@ -57,6 +57,12 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self.events or self.runs or self.changes)
 
+    def without(self, fid: str) -> None:
+        """Leave one run out of the commit."""
+        self.runs = [row for row in self.runs if row.fid != fid]
+        self.events.pop(fid, None)
+        self.changes.pop(fid, None)
+
 
 class Store(Protocol):
     """A place where runs and their streams are kept.

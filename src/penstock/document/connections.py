@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from penstock.core.spec import Link
@@ -21,10 +22,11 @@ class Ends:
     def __init__(self, scope: Scope, nodes: Sequence[NodeSpec]) -> None:
         self.scope = scope
         titles = [node.annotations.get("title", "") for node in nodes]
+        holders = Counter(titles)
         self.titles = {
             title: node.key
             for title, node in zip(titles, nodes, strict=True)
-            if title and titles.count(title) == 1
+            if title and holders[title] == 1
         }
 
     def exact(self, text: str) -> str | None:

@@ -66,6 +66,10 @@ class Fields:
         """Report a problem of one field."""
         self.findings.report(message, self.at(name), hint=hint, at_key=at_key)
 
+    def lacks(self, *names: str) -> bool:
+        """Whether none of these fields says anything, right or wrong."""
+        return all(self.data.get(name) in (None, "") for name in names)
+
     def missing(self, name: str, *, hint: str = "") -> None:
         """Report that a field is not there, at the mapping that should have it."""
         self.findings.report(f"`{name}` is missing", self.path, hint=hint)

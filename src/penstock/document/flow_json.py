@@ -7,6 +7,7 @@ both ends of a connection flat or nested); every spelling that was met is read.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -30,11 +31,6 @@ _NOTES: Final = ("description", "position", "version", "created_at", "updated_at
 """Fields that mean nothing to a run; they are kept as annotations."""
 
 
-def is_flow_json(value: Any) -> bool:
-    """Whether a value reads as a document of the flow engine."""
-    return isinstance(value, dict) and "nodes" in value and not value.keys() & {"flow", "kind"}
-
-
 def read_flow_json(value: dict[str, Any], findings: Findings) -> FlowSpec:
     """The flow of a document of the flow engine."""
     fields = Fields(value, (), findings)
@@ -46,6 +42,7 @@ def read_flow_json(value: dict[str, Any], findings: Findings) -> FlowSpec:
     links = read_connections(fields, Ends(scope, known))
     title = fields.text("name")
     ident = fields.text("id")
+    namespace = fields.name("namespace") or DEFAULT_NAMESPACE
     inputs, required = read_inputs(fields)
     spec = FlowSpec(
         name=_slug(title) or _slug(ident) or "flow",
@@ -55,9 +52,11 @@ def read_flow_json(value: dict[str, Any], findings: Findings) -> FlowSpec:
         required=required,
         outputs=read_outputs(fields, scope),
         settings=read_json_settings(fields.below("settings")),
-        nodes=tuple(replace(node, links=tuple(links.get(node.key, ()))) for node in known),
+        nodes=tuple(
+            replace(node, links=tuple(links.get(node.key, ())), namespace=namespace) for node in known
+        ),
         triggers=read_triggers(fields),
-        namespace=fields.name("namespace") or DEFAULT_NAMESPACE,
+        namespace=namespace,
         annotations=_read_notes(fields, title),
         env=read_env(fields),
         author=fields.text("author"),
@@ -73,7 +72,7 @@ def _read_node(value: Any, path: Path, findings: Findings) -> NodeSpec | None:
         return None
     fields = Fields(value, path, findings)
     kind = fields.text("node_type", "type", "kind")
-    if not kind:
+    if fields.lacks("node_type", "type", "kind"):
         fields.missing("node_type", hint="`penstock kinds` lists the kinds of nodes")
     title = fields.text("name")
     config = fields.below("config")
@@ -107,15 +106,10 @@ def _own(config: Fields) -> dict[str, Any]:
 
 def _with_keys(nodes: list[NodeSpec], findings: Findings) -> list[NodeSpec]:
     """The nodes with a name only where it can be one; elsewhere the id is the key."""
-    titles = [node.name for node in nodes]
-    ids = {node.id for node in nodes}
+    holders = Counter(word for node in nodes for word in {node.id, node.name})
     keyed: list[NodeSpec] = []
     for number, node in enumerate(nodes):
-        usable = (
-            NAME.fullmatch(node.name)
-            and titles.count(node.name) == 1
-            and node.name not in ids - {node.id}
-        )
+        usable = NAME.fullmatch(node.name) and holders[node.name] == 1
         if not usable and node.id and not NAME.fullmatch(node.id):
             hint = "an id without a usable name beside it holds letters, digits, `_` and `-`"
             findings.report(f"{quote(node.id)} is not an id", (*node.at, "id"), hint=hint)

@@ -40,8 +40,9 @@ def read_flow(value: dict[str, Any], path: Path, findings: Findings) -> FlowSpec
     kind = fields.text("kind")
     if kind not in ("", "flow"):
         fields.report("kind", f"found {describe(kind)}, but a mapping with `flow:` is of kind `flow`")
-    name = fields.name("flow", "name") if value.get("kind") == "flow" else fields.name("flow")
-    if not name:
+    spellings = ("flow", "name") if kind == "flow" else ("flow",)
+    name = fields.name(*spellings)
+    if fields.lacks(*spellings):
         fields.missing("flow", hint="a flow needs a name, as in `flow: daily-report`")
     namespace = fields.name("namespace") or DEFAULT_NAMESPACE
     nodes = [

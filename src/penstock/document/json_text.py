@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.document.findings import Findings, Unreadable, quote
-from penstock.document.marks import Mark, Text
+from penstock.document.marks import MAX_DEPTH, Mark, Text
 from penstock.document.numbers import real, whole
-from penstock.document.yaml_text import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from penstock.core.problems import Path
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -19,8 +21,6 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 def parse_json(text: Text, findings: Findings) -> Any:
     """The data of a JSON document. Raises Unreadable after reporting why."""
-    import json
-
     odd = bool(_SURROGATE.search(text.text))
 
     def oddity(*_: object) -> Any:
@@ -45,26 +45,26 @@ def parse_json(text: Text, findings: Findings) -> Any:
         _report_syntax(error.msg, error.pos, text, findings)
         raise Unreadable from error
     except RecursionError as error:
-        _scan(text, findings)
+        _Scanner(text, findings).scan()
         raise Unreadable from error
     if odd or _deep(data):
         # The decoder says neither where nor what; the scanner says both.
-        _scan(text, findings)
+        _Scanner(text, findings).scan()
     return data
 
 
 def locate_json(text: Text) -> Mark:
     """The marks of a JSON text that is known to be valid."""
-    return _scan(text, Findings())
+    return _Scanner(text, Findings()).scan()
 
 
 def _deep(data: Any) -> bool:
     level: list[Any] = [data]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [child for value in level for child in _children(value)]
         if not level:
             return False
-    return True
+    return any(isinstance(value, list | dict) for value in level)
 
 
 def _children(value: Any) -> Iterable[Any]:
@@ -74,92 +74,96 @@ def _children(value: Any) -> Iterable[Any]:
 
 
 class _Open:
-    """A list or mapping whose end the scanner has not met yet."""
+    """A list or mapping whose end the scanner has not met yet, and the part it is at."""
 
-    __slots__ = ("is_mapping", "key", "mark")
+    __slots__ = ("is_mapping", "mark", "part")
 
     def __init__(self, mark: Mark, *, is_mapping: bool) -> None:
         self.mark = mark
         self.is_mapping = is_mapping
-        self.key: str | int | None = None if is_mapping else 0
+        self.part: str | int | None = None if is_mapping else 0
+
+    def move_on(self) -> None:
+        """Go to the next part; which one it is in a mapping, its key will say."""
+        self.part = self.part + 1 if isinstance(self.part, int) else None
 
 
-def _scan(text: Text, findings: Findings) -> Mark:
-    """The marks of a JSON text; reports equal keys, numbers and text that no payload can hold."""
-    import json
+class _Scanner:
+    """Finds the marks of a JSON text, and reports what the decoder takes without a word.
 
-    root: Mark | None = None
-    stack: list[_Open] = []
-    for token in _TOKEN.finditer(text.text):
-        lexeme, top = token.group(), stack[-1] if stack else None
-        if lexeme == ":":
-            continue
-        if lexeme == ",":
-            assert top is not None
-            top.key = None if top.is_mapping else int(top.key or 0) + 1
-            continue
-        if lexeme in "}]":
-            closed = stack.pop().mark
-            if stack:
-                _attach(stack[-1], closed)
-            continue
-        at = text.position(token.start())
-        if lexeme[0] == '"':
-            _check_string(json.loads(lexeme, strict=False), at, text, findings)
-        if top is not None and top.key is None:
-            top.key = json.loads(lexeme, strict=False)
-            _note_key(top, at, stack, text, findings)
-            continue
+    The text is known to be valid, at least up to where it is nested too deep.
+    """
+
+    def __init__(self, text: Text, findings: Findings) -> None:
+        self.text = text
+        self.findings = findings
+        self.open: list[_Open] = []
+        self.root = Mark(0, 0)
+
+    def scan(self) -> Mark:
+        """The mark of the whole document."""
+        for token in _TOKEN.finditer(self.text.text):
+            lexeme = token.group()
+            if lexeme == ",":
+                self.open[-1].move_on()
+            elif lexeme in "}]":
+                self.open.pop()
+            elif lexeme != ":":
+                self._start(lexeme, self.text.position(token.start()))
+        return self.root
+
+    def _start(self, lexeme: str, at: tuple[int, int]) -> None:
+        text = self._string(lexeme, at) if lexeme[0] == '"' else None
+        if text is not None and self.open and self.open[-1].part is None:
+            self._key(text, at)
+            return
         mark = Mark(*at)
-        root = root or mark
+        if not self.open:
+            self.root = mark
+        else:
+            part = self.open[-1].part
+            assert part is not None
+            self.open[-1].mark.parts[part] = mark
         if lexeme in "{[":
-            if len(stack) == MAX_DEPTH:
-                findings.report(f"nested deeper than {MAX_DEPTH} levels", place=text.place(*at))
+            if len(self.open) == MAX_DEPTH:
+                self._report(f"nested deeper than {MAX_DEPTH} levels", at, path=())
                 raise Unreadable
-            stack.append(_Open(mark, is_mapping=lexeme == "{"))
-            continue
-        _check_number(lexeme, at, text, findings)
-        if top is not None:
-            _attach(top, mark)
-    return root or Mark(0, 0)
+            self.open.append(_Open(mark, is_mapping=lexeme == "{"))
+        elif text is None:
+            self._number(lexeme, at)
 
+    def _key(self, key: str, at: tuple[int, int]) -> None:
+        top = self.open[-1]
+        top.part = key
+        if key in top.mark.keys:
+            first = top.mark.keys[key][0] + 1
+            self._report(f"the key {quote(key)} appears twice", at, f"first in line {first}")
+        top.mark.keys.setdefault(key, at)
 
-def _attach(parent: _Open, mark: Mark) -> None:
-    assert parent.key is not None
-    parent.mark.add(parent.key, mark)
+    def _string(self, lexeme: str, at: tuple[int, int]) -> str:
+        value: str = json.loads(lexeme)
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            hint = r"an escape from `\ud800` to `\udfff` stands for a character only in a pair"
+            self._report("half of a character is missing", at, hint)
+        return value
 
+    def _number(self, lexeme: str, at: tuple[int, int]) -> None:
+        def report(message: str, hint: str) -> None:
+            self._report(message, at, hint)
 
-def _note_key(
-    top: _Open, at: tuple[int, int], stack: list[_Open], text: Text, findings: Findings
-) -> None:
-    key = str(top.key)
-    if key in top.mark.keys:
-        path = tuple(opened.key for opened in stack if opened.key is not None)
-        first = top.mark.keys[key][0] + 1
-        findings.report(
-            f"the key {quote(key)} appears twice",
-            path,
-            hint=f"first in line {first}",
-            place=text.place(*at),
-        )
-    top.mark.keys.setdefault(key, at)
+        if lexeme in ("NaN", "Infinity", "-Infinity"):
+            report(f"`{lexeme}` is no finite number", "write a finite number, or the text in quotes")
+        elif lexeme.lstrip("-").isdigit():
+            whole(lexeme, report)
+        elif lexeme not in ("true", "false", "null"):
+            real(lexeme, report)
 
-
-def _check_string(value: str, at: tuple[int, int], text: Text, findings: Findings) -> None:
-    if any("\ud800" <= char <= "\udfff" for char in value):
-        hint = "an escape from `\\ud800` to `\\udfff` stands for a character only in a pair"
-        findings.report("half of a character is missing", hint=hint, place=text.place(*at))
-
-
-def _check_number(lexeme: str, at: tuple[int, int], text: Text, findings: Findings) -> None:
-    def report(message: str, hint: str) -> None:
-        findings.report(message, hint=hint, place=text.place(*at))
-
-    if lexeme in ("NaN", "Infinity", "-Infinity"):
-        report(f"`{lexeme}` is no finite number", "write a finite number, or the text in quotes")
-    elif lexeme[0] in "-0123456789":
-        number = whole if lexeme.lstrip("-").isdigit() else real
-        number(lexeme, report)
+    def _report(
+        self, message: str, at: tuple[int, int], hint: str = "", path: Path | None = None
+    ) -> None:
+        if path is None:
+            path = tuple(opened.part for opened in self.open if opened.part is not None)
+        self.findings.report(message, path, hint=hint, place=self.text.place(*at))
 
 
 def _report_syntax(problem: str, offset: int, text: Text, findings: Findings) -> None:

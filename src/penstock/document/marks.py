@@ -10,6 +10,9 @@ from penstock.core.problems import Place
 if TYPE_CHECKING:
     from penstock.core.problems import Path
 
+MAX_DEPTH: Final = 100
+"""Levels of lists and mappings that a document may have."""
+
 _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 

@@ -27,7 +27,7 @@ def read_node(value: Any, path: Path, findings: Findings, *, namespace: str = ""
         return None
     fields = Fields(value, path, findings)
     kind = fields.text("kind")
-    if not kind:
+    if fields.lacks("kind"):
         fields.missing("kind", hint="`penstock kinds` lists the kinds of nodes")
     own = fields.name("namespace")
     if namespace and own and own != namespace:

@@ -22,7 +22,7 @@ def whole(text: str, report: Callable[[str, str], None], *, base: int = 10) -> i
 
 def real(text: str, report: Callable[[str, str], None]) -> float:
     """The number that `text` spells; one without a finite value is reported and reads as 0."""
-    value = float(text.replace(".inf", "inf").replace(".nan", "nan").lower()) if text else 0.0
+    value = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     if math.isfinite(value):
         return value
     report(f"`{text[:40]}` is no finite number", "write a finite number, or the text in quotes")

@@ -11,7 +11,6 @@ from penstock.core.errors import DocumentError
 from penstock.core.problems import Problem, nearest, suggest
 from penstock.core.spec import FlowSpec, NodeSpec
 from penstock.document.findings import Findings, describe, quote
-from penstock.document.flow_json import is_flow_json, read_flow_json
 from penstock.document.flows import is_flow, read_flow
 from penstock.document.nodes import read_node
 from penstock.document.scope import Scope
@@ -69,7 +68,9 @@ def _read(data: Any, findings: Findings) -> tuple[list[FlowSpec], list[NodeSpec]
         return _read_list(data, findings)
     if is_flow(data):
         return [read_flow(data, (), findings)], []
-    if is_flow_json(data):
+    if isinstance(data, dict) and "nodes" in data and not data.keys() & {"flow", "kind"}:
+        from penstock.document.flow_json import read_flow_json
+
         return [read_flow_json(data, findings)], []
     if isinstance(data, dict) and "kind" in data:
         return _read_list([data], findings, at=())

@@ -140,7 +140,7 @@ def _flow() -> dict[str, Schema]:
     schema_of_input = {
         "type": ["object", "null"],
         "properties": {
-            "type": {"anyOf": [{"enum": TYPES}, {"type": "array", "items": {"enum": TYPES}}]},
+            "type": {"anyOf": [{"enum": [*TYPES]}, {"type": "array", "items": {"enum": [*TYPES]}}]},
             "description": {"type": "string"},
             "required": {"type": ["boolean", "array"], "description": "Whether it must be given."},
             "default": True,

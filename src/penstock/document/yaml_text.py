@@ -10,17 +10,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
+
 from penstock.document.findings import Findings, Unreadable, quote
-from penstock.document.marks import Mark, Text
+from penstock.document.marks import MAX_DEPTH, Mark, Text
 from penstock.document.numbers import real, whole
+from penstock.document.yaml_errors import report_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from penstock.core.problems import Path
-
-MAX_DEPTH: Final = 100
-"""Levels of lists and mappings."""
 
 MAX_ALIASED: Final = 100_000
 """Values that aliases may add to those that are written out."""
@@ -42,14 +51,10 @@ _TEMPLATE_HINT: Final = 'text that starts with `{` or `[` needs quotes, as in "{
 
 def parse_yaml(text: Text, findings: Findings) -> tuple[Any, Mark]:
     """The data of one YAML document and its marks. Raises Unreadable after reporting why."""
-    import yaml
-
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _Composer(yaml.parse(text.text, Loader=loader), text, findings).document()
     except yaml.YAMLError as error:
-        from penstock.document.yaml_errors import report_syntax
-
         report_syntax(error, text, findings)
         raise Unreadable from error
 
@@ -62,27 +67,28 @@ class _Composer:
         self.text = text
         self.findings = findings
         self.anchors: dict[str, tuple[Any, Mark] | None] = {}
+        """What each anchor names; None while that is still being read."""
         self.aliased = 0
         self.path: list[str | int] = []
 
     def document(self) -> tuple[Any, Mark]:
         next(self.events)  # the start of the stream
         start = next(self.events)
-        if type(start).__name__ == "StreamEndEvent":
-            self._refuse("the document is empty", start, _EMPTY_HINT)
+        if isinstance(start, StreamEndEvent):
+            self._refuse_empty()
         found = self._value(next(self.events), 1)
         next(self.events)  # the end of the document
         more = next(self.events)
-        if type(more).__name__ == "DocumentStartEvent":
+        if isinstance(more, DocumentStartEvent):
             hint = "write one YAML list of specs, or a file for each document"
             self._refuse("a second document starts here; a file holds one", more, hint)
         if found[0] is None and not self.findings.problems:
-            self._refuse("the document is empty", start, _EMPTY_HINT)
+            self._refuse_empty()
         return found
 
     def _value(self, event: Any, depth: int) -> tuple[Any, Mark]:
-        name = type(event).__name__
-        if name == "AliasEvent":
+        kind = type(event)
+        if kind is AliasEvent:
             return self._alias(event, depth)
         anchor = event.anchor
         if anchor is not None:
@@ -90,32 +96,32 @@ class _Composer:
         at = event.start_mark
         mark = Mark(at.line, at.column)
         value: Any
-        if name == "ScalarEvent":
+        if kind is ScalarEvent:
             value = self._scalar(event)
         else:
             if depth > MAX_DEPTH:
                 self._refuse(f"nested deeper than {MAX_DEPTH} levels", event)
-            self._check_tag(event, "map" if name == "MappingStartEvent" else "seq")
-            build = self._mapping if name == "MappingStartEvent" else self._sequence
-            value, mark = build(mark, depth)
+            is_mapping = kind is MappingStartEvent
+            self._check_tag(event, "map" if is_mapping else "seq")
+            value = self._mapping(mark, depth) if is_mapping else self._sequence(mark, depth)
         if anchor is not None:
             self.anchors[anchor] = value, mark
         return value, mark
 
-    def _sequence(self, mark: Mark, depth: int) -> tuple[list[Any], Mark]:
+    def _sequence(self, mark: Mark, depth: int) -> list[Any]:
         values: list[Any] = []
-        while type(event := next(self.events)).__name__ != "SequenceEndEvent":
+        while type(event := next(self.events)) is not SequenceEndEvent:
             self.path.append(len(values))
             value, below = self._value(event, depth + 1)
             self.path.pop()
             mark.add(len(values), below)
             values.append(value)
-        return values, mark
+        return values
 
-    def _mapping(self, mark: Mark, depth: int) -> tuple[dict[str, Any], Mark]:
+    def _mapping(self, mark: Mark, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
         merged: tuple[Any, Any, Mark] | None = None
-        while type(event := next(self.events)).__name__ != "MappingEndEvent":
+        while type(event := next(self.events)) is not MappingEndEvent:
             key = self._key(event, depth)
             merging = key == "<<" and getattr(event, "implicit", (False,))[0] and not event.style
             at = event.start_mark
@@ -132,24 +138,21 @@ class _Composer:
             else:
                 values[key] = value
                 mark.add(key, below)
-        return (self._merge(values, mark, *merged), mark) if merged else (values, mark)
+        return self._merge(values, mark, *merged) if merged else values
 
     def _merge(
         self, values: dict[str, Any], mark: Mark, event: Any, source: Any, below: Mark
     ) -> dict[str, Any]:
         """The values, and in front of them what `<<` brings and they do not have."""
-        many = isinstance(source, list)
-        sources = (
-            [(part, below.parts[i]) for i, part in enumerate(source)] if many else [(source, below)]
-        )
+        sources = source if isinstance(source, list) else [source]
+        marks = list(below.parts.values()) if isinstance(source, list) else [below]
         brought: dict[str, Any] = {}
-        for part, part_mark in sources:
+        for part, part_mark in zip(sources, marks, strict=True):
             if not isinstance(part, dict):
                 self._report("`<<` merges a mapping or a list of mappings", event, key="<<")
                 continue
             for key, value in part.items():
-                if key not in brought:
-                    brought[key] = value
+                brought.setdefault(key, value)
                 if key not in mark.parts:
                     mark.add(key, part_mark.parts[key])
                     mark.keys[key] = part_mark.keys[key]
@@ -157,7 +160,7 @@ class _Composer:
 
     def _key(self, event: Any, depth: int) -> str:
         """The text of a key, whatever its type would be elsewhere."""
-        if type(event).__name__ == "ScalarEvent":
+        if type(event) is ScalarEvent:
             if event.anchor is not None:
                 self.anchors[event.anchor] = event.value, Mark(*_position(event))
             return str(event.value)
@@ -171,12 +174,12 @@ class _Composer:
         name = event.anchor
         found = self.anchors.get(name)
         if found is None:
-            inside = name in self.anchors
-            message = (
-                f"`*{name}` stands inside of what it names" if inside else f"nothing is named `&{name}`"
-            )
-            hint = "" if inside else "text that starts with `*` needs quotes"
-            self._report(message, event, hint)
+            if name in self.anchors:
+                self._report(f"`*{name}` stands inside of what it names", event)
+            else:
+                self._report(
+                    f"nothing is named `&{name}`", event, "text that starts with `*` needs quotes"
+                )
             return None, Mark(*_position(event))
         value, mark = found
         self.aliased += mark.size
@@ -189,6 +192,8 @@ class _Composer:
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
         plain, quoted = event.implicit
+        if event.tag == "!":
+            return text
         if event.tag is not None and not plain and not quoted:
             return self._tagged(event, text)
         return self._plain(event, text) if plain and not event.style else text
@@ -211,7 +216,7 @@ class _Composer:
 
     def _tagged(self, event: Any, text: str) -> Any:
         tag = event.tag.removeprefix(_STANDARD)
-        if tag in ("str", "!"):
+        if tag == "str":
             return text
         value = self._plain(event, text)
         if tag == "float" and type(value) is int:
@@ -235,8 +240,10 @@ class _Composer:
         self.findings.report(message, hint=hint, place=self.text.place(*_position(event)))
         raise Unreadable
 
-
-_EMPTY_HINT: Final = "write a flow (a mapping with `flow:` and `nodes:`) or a list of node specs"
+    def _refuse_empty(self) -> None:
+        hint = "write a flow (a mapping with `flow:` and `nodes:`) or a list of node specs"
+        self.findings.report("the document is empty", hint=hint, place=self.text.place(0, 0))
+        raise Unreadable
 
 
 def _position(event: Any) -> tuple[int, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.duration import Duration
 from penstock.core.events import EventType
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from penstock.engine.live import LiveRun
     from penstock.engine.plan import Vertex
     from penstock.engine.process import Process
+
+
+_NOTES: Final = frozenset(
+    {
+        EventType.NODE_MESSAGE,
+        EventType.NODE_PROGRESS,
+        EventType.NODE_DATA,
+        EventType.NODE_STDOUT,
+        EventType.NODE_STDERR,
+        EventType.AGENT_ACTION,
+        EventType.AGENT_RESULT,
+        EventType.AGENT_FINAL,
+    }
+)
 
 
 class Reporter:
@@ -68,17 +82,21 @@ class Reporter:
         self.emit(EventType.NODE_STDERR, line=line)
 
     def emit(self, type: str, **fields: Any) -> None:  # noqa: A002 - the word of the field
-        """Add an event of any type about this firing to the stream.
+        """Add an event about this firing to the stream: `agent.*`, or one of the notes above.
 
-        Safe to call from the thread of a blocking node.
+        Safe to call from the thread of a blocking node. Raises ValueError for the types
+        that tell the story of the run itself: those are the engine's to write.
         """
+        if type not in _NOTES:
+            allowed = ", ".join(sorted(_NOTES))
+            raise ValueError(f"a node cannot emit `{type}`; it can emit {allowed}")
         self._run.emit_from_anywhere(type, self.node, normalise(fields))
 
 
 class Context(Reporter):
     """What a node's `run` gets when it asks for it."""
 
-    __slots__ = ("_process", "_state_key", "_timers", "_vertex")
+    __slots__ = ("_process", "_state_key", "_timers", "_vertex", "_waits")
 
     def __init__(
         self, process: Process, vertex: Vertex, node: str, state_key: str, attempt: int
@@ -88,6 +106,20 @@ class Context(Reporter):
         self._vertex = vertex
         self._state_key = state_key
         self._timers = 0
+        self._waits = 0
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """What this firing waits for at the same time counts once."""
+        self._waits += 1
+        if self._waits == 1:
+            self._run.settle_down()
+        try:
+            yield
+        finally:
+            self._waits -= 1
+            if self._waits == 0:
+                self._run.begin_work()
 
     @property
     def state(self) -> MutableMapping[str, Payload]:
@@ -114,7 +146,8 @@ class Context(Reporter):
         seconds = duration.total_seconds() if isinstance(duration, Duration) else float(duration)
         timer = f"{self.node}@{self.attempt}.{self._timers}"
         self._timers += 1
-        await self._run.sleep(self.node, timer, seconds)
+        with self._aside():
+            await self._run.sleep(self.node, timer, seconds)
 
 
 class ControlContext(Context):
@@ -141,11 +174,13 @@ class ControlContext(Context):
         plan = self._vertex.called.get(port)
         if plan is None:
             return None
-        return await self._run.call_plan(plan, f"{self.node}[{key}]", port, value)
+        with self._aside():
+            return await self._run.call_plan(plan, f"{self.node}[{key}]", port, value, self._process)
 
     async def call_flow(self, flow: Flow, inputs: Mapping[str, Any], *, key: str | int | None = None) -> Payload:
         """Run another flow to completion as a child of this run; see `call`."""
         if key is None:
             key = self._calls
             self._calls += 1
-        return await self._run.call_flow(flow, f"{self.node}[{key}]", inputs)
+        with self._aside():
+            return await self._run.call_flow(flow, f"{self.node}[{key}]", inputs)

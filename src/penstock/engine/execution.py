@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import NonDeterminism, RunTimeout, StoreError
@@ -14,7 +14,7 @@ from penstock.core.policies import Strategy
 from penstock.core.states import RunState
 from penstock.engine.firing import Failure
 from penstock.engine.live import LiveRun
-from penstock.engine.outcome import failure_of
+from penstock.engine.outcome import cancellation_of, failure_of
 
 if TYPE_CHECKING:
     from penstock.core.clock import Timer
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from penstock.engine.runtime import Runtime
 
 
-class Stop(Enum):
-    """Why an execution is asked to stop before its run has ended."""
+class Stop(IntEnum):
+    """Why an execution is asked to stop before its run has ended; a later one outranks."""
 
-    CANCEL = auto()
-    TIMEOUT = auto()
-    SUSPEND = auto()
     EVICT = auto()
+    SUSPEND = auto()
+    TIMEOUT = auto()
+    CANCEL = auto()
     BROKEN = auto()
 
 
@@ -39,6 +39,7 @@ class Execution:
 
     ended: done when the execution is over, however. evicted_until: when a run that was put
     aside goes on, in epoch seconds. broken: why the journal could not be written.
+    outcome: the result of a run that is recorded nowhere else.
     """
 
     def __init__(
@@ -64,8 +65,14 @@ class Execution:
         self._live: LiveRun | None = None
         self._stop: Stop | None = None
         self._reason = ""
+        self._begun = False
+        self._ending = False
+        self._wake_at: float | None = None
         self._timers: list[Timer] = []
-        self._result: asyncio.Future[Payload] | None = None
+        self._eviction: Timer | None = None
+        self.outcome: asyncio.Future[Payload] | None = None
+        if journal.silent:
+            self.outcome = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Task[None]
 
     def begin(self) -> None:
@@ -73,38 +80,52 @@ class Execution:
         self.ended = self.runtime.own(self._run(), f"penstock:run:{self.journal.fid}")
 
     def stop(self, why: Stop, reason: str = "") -> None:
-        """Ask the execution to stop. The first reason counts, but for a broken journal."""
-        if why is Stop.EVICT and not (self._live is not None and self._live.evictable):
+        """Ask the execution to stop. A run that is about to end by itself is left to it."""
+        if self._ending or (self._stop is not None and self._stop >= why):
             return
-        if self._stop is None or why is Stop.BROKEN:
-            self._stop, self._reason = why, reason
-        self.ended.cancel()
+        if why is Stop.EVICT:
+            if self._live is None or not self._live.evictable:
+                return
+            self._wake_at = self._live.wake_at
+        if why in (Stop.EVICT, Stop.SUSPEND):
+            self.journal.closed = True
+        self._reason = reason
+        if self._live is not None:
+            self._live.stopped = True
+        if self._stop is None and self._begun:
+            self.ended.cancel()
+        self._stop = why
 
     def evict_later(self, seconds: float) -> None:
         """Put the run aside if it still only waits after so many seconds."""
-        self._timers.append(self.runtime.clock.call_later(seconds, lambda: self.stop(Stop.EVICT)))
-
-    def outcome(self) -> asyncio.Future[Payload]:
-        """The result of a run that is not recorded anywhere."""
-        if self._result is None:
-            self._result = asyncio.get_running_loop().create_future()
-        return self._result
+        if self._eviction is not None:
+            self._eviction.cancel()
+        self._eviction = self.runtime.clock.call_later(seconds, lambda: self.stop(Stop.EVICT))
 
     # --- the task -----------------------------------------------------------------
 
     async def _run(self) -> None:
+        # Cancelling a task that has not begun would skip all of this.
+        self._begun = True
         try:
-            await self._bring_to_end()
+            if self._stop is None:
+                await self._bring_to_end()
+            else:
+                await self._stopped()
         except StoreError as error:
             self.broken = error
         except asyncio.CancelledError:
-            await self._stopped()
+            try:
+                await self._stopped()
+            except StoreError as error:
+                self.broken = error
         finally:
-            for timer in self._timers:
-                timer.cancel()
+            for timer in (*self._timers, self._eviction):
+                if timer is not None:
+                    timer.cancel()
             self.runtime.departed(self)
-            if self._result is not None and not self._result.done():
-                self._result.cancel()
+            if self.outcome is not None and not self.outcome.done():
+                self.outcome.cancel()
 
     async def _bring_to_end(self) -> None:
         self._limit()
@@ -118,6 +139,7 @@ class Execution:
                 probe=self.runtime.probe,
                 threads=self.runtime.threads,
                 on_waiting=lambda _: self.runtime.waits(self),
+                prepare=self.runtime.prepare,
             )
             live.deadline = self._deadline()
             try:
@@ -127,7 +149,10 @@ class Execution:
                 if await self._restart(failure.error):
                     continue
                 await self._end(EventType.RUN_FAILED, RunState.FAILED, error=failure.error)
-            except NonDeterminism as error:
+            except StoreError:
+                raise
+            except Exception as error:
+                # NonDeterminism, or a defect: either way the run has an end and a reason.
                 await self._end(EventType.RUN_FAILED, RunState.FAILED, error=Error.from_exception(error))
             else:
                 failures = {"failures": live.failures} if live.failures else {}
@@ -153,11 +178,9 @@ class Execution:
         self.journal.emit(EventType.RUN_RESUMED, "", facts)
         self.replay = None
         if policy.delay:
-            waiter = asyncio.get_running_loop().create_future()
-            self._timers.append(
-                self.runtime.clock.call_later(policy.delay.total_seconds(), lambda: waiter.set_result(None))
-            )
-            await waiter
+            over = asyncio.Event()
+            self._timers.append(self.runtime.clock.call_later(policy.delay.total_seconds(), over.set))
+            await over.wait()
         return True
 
     # --- limits -------------------------------------------------------------------
@@ -175,44 +198,46 @@ class Execution:
     async def _stopped(self) -> None:
         """What a cancelled task means depends on who asked for it."""
         task = asyncio.current_task()
-        if task is not None:
+        if task is not None and task.cancelling():
             task.uncancel()
         if self._stop is Stop.BROKEN:
             self.broken = self.journal.failed
-        elif self._stop is Stop.TIMEOUT:
+            return
+        self.journal.closed = self._stop in (Stop.EVICT, Stop.SUSPEND)
+        if self._stop is Stop.TIMEOUT:
             limit = self.flow.settings.timeout
             error = RunTimeout(f"the run took longer than {limit}", remedy="raise the flow's `timeout`")
-            await self._end_safely(EventType.RUN_FAILED, RunState.FAILED, error=Error.from_exception(error))
+            await self._end(EventType.RUN_FAILED, RunState.FAILED, error=Error.from_exception(error))
         elif self._stop is Stop.CANCEL:
-            await self._end_safely(EventType.RUN_CANCELLED, RunState.CANCELLED, reason=self._reason)
-        elif self._stop is Stop.EVICT and self._live is not None:
-            self.evicted_until = self._live.deadline if self._live.wake_at is None else self._live.wake_at
-
-    async def _end_safely(self, type: EventType, state: RunState, **facts: Any) -> None:  # noqa: A002
-        try:
-            await self._end(type, state, **facts)
-        except StoreError as error:
-            self.broken = error
+            await self._end(EventType.RUN_CANCELLED, RunState.CANCELLED, reason=self._reason)
+        else:
+            await self.journal.durable()
+            self.evicted_until = self._wake_at if self._stop is Stop.EVICT else None
 
     async def _end(self, type: EventType, state: RunState, **facts: Any) -> None:  # noqa: A002 - the field
         """The one terminal event of the run, on disk before anybody hears of it."""
+        self._ending = True
         now = self.runtime.clock.now()
         facts["duration_ms"] = round((now - self.started) * 1000, 3)
-        self.journal.emit(type, "", facts)
         error = facts.get("error")
         summary = error.message if isinstance(error, Error) else ""
         self.journal.change(state=state, ended=now, wake_at=None, error=summary)
+        self.journal.emit(type, "", facts)
         await self.journal.durable()
-        if self._result is None or self._result.done():
+        if self.outcome is None:
             return
         if type is EventType.RUN_COMPLETED:
-            self._result.set_result(facts["result"])
+            self.outcome.set_result(facts["result"])
         elif isinstance(error, Error):
-            self._result.set_exception(failure_of(self.journal.fid, error))
+            self.outcome.set_exception(failure_of(self.journal.fid, error))
+        else:
+            self.outcome.set_exception(cancellation_of(self.journal.fid, self._reason))
+        if self.outcome.done() and not self.outcome.cancelled():
+            self.outcome.exception()  # whoever asks gets it; nobody needs to
 
     @staticmethod
     def end_cancelled(journal: Journal, started: float, reason: str) -> None:
         """End a run that nothing executes."""
         duration_ms = round((journal.now() - started) * 1000, 3)
-        journal.emit(EventType.RUN_CANCELLED, "", {"reason": reason, "duration_ms": duration_ms})
         journal.change(state=RunState.CANCELLED, ended=journal.now(), wake_at=None)
+        journal.emit(EventType.RUN_CANCELLED, "", {"reason": reason, "duration_ms": duration_ms})

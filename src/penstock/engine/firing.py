@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import NodeTimeout, StoreError
 from penstock.core.events import EventType
-from penstock.core.payload import Error, Payload
+from penstock.core.payload import Error, Payload, normalise
+from penstock.core.ports import Emit
 from penstock.engine.context import Context, ControlContext
 from penstock.engine.outputs import checked
 
@@ -64,10 +65,10 @@ async def fire(
 
     slots = run.slots
     if slots is None or vertex.is_control or not (vertex.is_async or vertex.blocking):
-        outputs: Mapping[str, Payload] = await perform(run, name, attempt, vertex, state_key=state_key)
+        outputs: Mapping[str, Payload] = await perform(run, name, attempt, vertex, state_key=state_key, process=process)
         return outputs
     async with slots:
-        outputs = await perform(run, name, attempt, vertex, state_key=state_key)
+        outputs = await perform(run, name, attempt, vertex, state_key=state_key, process=process)
         return outputs
 
 
@@ -86,26 +87,35 @@ class Work:
 
 
 async def perform(
-    run: LiveRun, name: str, attempt: Attempt, work: Work | Vertex, *, state_key: str = ""
+    run: LiveRun,
+    name: str,
+    attempt: Attempt,
+    work: Work | Vertex,
+    *,
+    state_key: str = "",
+    process: Process | None = None,
 ) -> Payload:
     """Bring a firing to its outcome: from the journal, or by attempts. Raises Failure."""
     journal = run.journal
     number = 1
     past = run.replay.firing(name) if run.replay is not None else None
     if past is not None:
-        if past.state is not None:
-            run.states[state_key] = past.state
         if past.done:
             if past.error is not None:
                 raise Failure(past.error)
-            return past.outputs
+            return past.result()
         number += past.failed_attempts
-    run.busy += 1
+    if journal.closed:  # the run is being put aside: what its code still tries waits for its return
+        raise asyncio.CancelledError
+    task = asyncio.current_task()
+    cancels = task.cancelling() if task is not None else 0
+    run.begin_work()
     try:
         if not work.pure and journal.dirty:
             await journal.durable()
         if past is not None and past.until is not None:
-            await run.sleep_until(past.until)
+            with run.aside():
+                await run.sleep_until(past.until)
         while True:
             journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
             began = run.clock.monotonic()
@@ -113,21 +123,60 @@ async def perform(
                 outputs = await _limited(run, attempt, number, work.timeout)
             except StoreError:
                 raise
-            except Exception as cause:
-                error = Error.from_exception(cause, node=name)
-                if not await _retry(run, name, work.retry, number, error):
-                    journal.emit(EventType.NODE_FAILED, name, {"error": error, "duration_ms": _since(run, began)})
-                    raise Failure(error, cause) from cause
+            except asyncio.CancelledError as cause:
+                if task is None or task.cancelling() > cancels:
+                    raise
+                # Nobody asked the run for it: the node let something of its own be cancelled.
+                text = "something that the node waited for was cancelled"
+                error = Error(code="cancelled", message=text, node=name)
+                await _fail(run, name, number, error, began, work, cause)
                 number += 1
-                continue
-            run.probe("node.executed")
-            facts: dict[str, Any] = {"outputs": outputs, "duration_ms": _since(run, began)}
-            if state_key in run.states:
-                facts["state"] = dict(run.states[state_key])
-            journal.emit(EventType.NODE_COMPLETED, name, facts)
-            return outputs
+            except (Exception, SystemExit) as cause:
+                error = Error.from_exception(cause, node=name)
+                await _fail(run, name, number, error, began, work, cause)
+                number += 1
+            else:
+                run.probe("node.executed")
+                _complete(run, name, outputs, began, state_key)
+                _heed(task, cancels, run, process)
+                return outputs
     finally:
         run.settle_down()
+
+
+def _complete(run: LiveRun, name: str, outputs: Payload, began: float, state_key: str) -> None:
+    facts: dict[str, Any] = {"outputs": outputs, "duration_ms": _since(run, began)}
+    if state_key in run.states:
+        facts["state"] = normalise(run.states[state_key])
+    if type(outputs) is dict:
+        many = [port for port, payload in outputs.items() if type(payload) is Emit]
+        if many:
+            facts["many"] = many
+    run.journal.emit(EventType.NODE_COMPLETED, name, facts)
+
+
+async def _fail(
+    run: LiveRun, name: str, number: int, error: Error, began: float, work: Work | Vertex, cause: BaseException
+) -> None:
+    """Wait for another attempt after one that failed. Raises Failure when there is none."""
+    if not await _retry(run, name, work.retry, number, error):
+        run.journal.emit(EventType.NODE_FAILED, name, {"error": error, "duration_ms": _since(run, began)})
+        raise Failure(error, cause) from cause
+
+
+def _heed(task: asyncio.Task[Any] | None, before: int, run: LiveRun, process: Process | None) -> None:
+    """See to a cancellation that came during an attempt which completed all the same.
+
+    When the run or process is being stopped, the node swallowed it: what it did is done,
+    but nothing follows. Otherwise it is what a task group of the node's own left behind,
+    as those of Python before 3.13 do when a child fails while they wait for the others.
+    """
+    if task is None or task.cancelling() <= before:
+        return
+    if run.stopped or (process is not None and process.stopped):
+        raise asyncio.CancelledError
+    while task.cancelling() > before:
+        task.uncancel()
 
 
 async def _limited(run: LiveRun, attempt: Attempt, number: int, limit: Duration | None) -> Payload:
@@ -136,6 +185,7 @@ async def _limited(run: LiveRun, attempt: Attempt, number: int, limit: Duration 
     # A timer of the run's clock rather than of the loop, so that a test can be its master.
     task = asyncio.current_task()
     assert task is not None
+    cancels = task.cancelling()
     expired = False
 
     def expire() -> None:
@@ -145,15 +195,24 @@ async def _limited(run: LiveRun, attempt: Attempt, number: int, limit: Duration 
 
     timer = run.clock.call_later(limit.total_seconds(), expire)
     try:
-        return await attempt(number)
-    except asyncio.CancelledError:
-        if expired and task.uncancel() == 0:
-            raise NodeTimeout(
-                f"took longer than {limit}", remedy="raise the node's `timeout`, or look why it is slow"
-            ) from None
+        outputs = await attempt(number)
+    except BaseException:
+        # Expired and cancelled by nobody else: whatever came out of it means the timeout.
+        if expired and task.uncancel() <= cancels:
+            raise _too_slow(limit) from None
         raise
     finally:
         timer.cancel()
+    if expired:
+        task.uncancel()
+        raise _too_slow(limit)
+    return outputs
+
+
+def _too_slow(limit: Duration) -> NodeTimeout:
+    return NodeTimeout(
+        f"took longer than {limit}", remedy="raise the node's `timeout`, or look why it is slow"
+    )
 
 
 async def _retry(run: LiveRun, name: str, policy: Retry | None, number: int, error: Error) -> bool:
@@ -164,8 +223,11 @@ async def _retry(run: LiveRun, name: str, policy: Retry | None, number: int, err
     until = run.clock.now() + delay
     facts = {"attempt": number, "error": error, "delay_ms": round(delay * 1000, 3), "until": until}
     run.journal.emit(EventType.NODE_RETRYING, name, facts)
+    if run.replay is not None:
+        run.replay.forget_inside(name)
     run.probe("retry.backoff")
-    await run.sleep_until(until)
+    with run.aside():
+        await run.sleep_until(until)
     return True
 
 

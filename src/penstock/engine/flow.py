@@ -98,10 +98,11 @@ class GraphFlow:
             await self._loaded.pop().unload()
 
     async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
-        return await Process(self.plan, run, root=True).launch(inputs)
+        return await self.execute_child(run, inputs, "")
 
     async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
-        return await Process(self.plan, run, path=path).launch(inputs)
+        strategy = self.settings.on_error.strategy
+        return await Process(self.plan, run, path=path, on_error=strategy).launch(inputs)
 
 
 def check_inputs(flow: str, schema: dict[str, Any], inputs: Mapping[str, Any]) -> dict[str, Payload]:

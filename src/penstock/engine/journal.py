@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 
 from penstock.core.errors import StoreError
-from penstock.core.events import EFFECTS, Event, EventType
+from penstock.core.events import EFFECTS, TERMINAL, Event, EventType
 from penstock.core.policies import Record
 from penstock.core.store import Batch, RunChange, RunRow, Store
 
@@ -32,10 +32,11 @@ _KEPT: Final = {
 class Journal:
     """The stream of one run, as far as this process writes it.
 
-    silent: nothing is recorded. dirty: something is not on disk yet.
+    silent: nothing is recorded. dirty: something is not on disk yet. closed: nothing is
+    added any more, because the run has ended here or was put aside.
     """
 
-    __slots__ = ("_clock", "_committer", "_keep", "committed", "failed", "fid", "pending", "seq", "silent")
+    __slots__ = ("_clock", "_committer", "_keep", "closed", "committed", "failed", "fid", "pending", "seq", "silent")
 
     def __init__(
         self, fid: str, committer: Committer, clock: Clock, *, record: Record = Record.FULL, seq: int = 0
@@ -45,6 +46,7 @@ class Journal:
         self.committed = seq
         self.pending: list[Event] = []
         self.silent = record is Record.NONE
+        self.closed = False
         self.failed: StoreError | None = None
         self._keep = _KEPT[record]
         self._committer = committer
@@ -58,6 +60,9 @@ class Journal:
             return
         if self.failed is not None:
             raise self.failed
+        if self.closed:
+            return
+        self.closed = type in TERMINAL
         self.seq += 1
         if not self.pending:
             self._committer.add(self)
@@ -84,7 +89,7 @@ class Journal:
 
     def change(self, **fields: Any) -> None:
         """Change the run's row with the next commit."""
-        if self.silent:
+        if self.silent or self.closed:
             return
         known = self._committer.changes.get(self.fid)
         if known is None:
@@ -92,6 +97,9 @@ class Journal:
             return
         for name, value in fields.items():
             setattr(known, name, value)
+
+
+Written = tuple[Journal, list[Event]]
 
 
 class Committer:
@@ -114,7 +122,7 @@ class Committer:
         self._dirty: list[Journal] = []
         self.rows: list[RunRow] = []
         self.changes: dict[str, RunChange] = {}
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self._lazy: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -126,11 +134,12 @@ class Committer:
 
     def committed(self) -> asyncio.Future[None]:
         """A future for the commit of everything that has been gathered until it begins."""
-        if self._waiting is None:
-            self._waiting = asyncio.get_running_loop().create_future()
-            if self._task is None:
-                self._start()
-        return self._waiting
+        # One for each who waits: cancelling a task cancels what it waits for.
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        if self._task is None:
+            self._start()
+        return waiter
 
     async def close(self) -> None:
         """Write what is left."""
@@ -148,7 +157,7 @@ class Committer:
 
     async def _run(self) -> None:
         try:
-            while self._dirty or self.rows or self.changes or self._waiting is not None:
+            while self._dirty or self.rows or self.changes or self._waiting:
                 await self._commit()
         finally:
             self._task = None
@@ -158,26 +167,43 @@ class Committer:
         journals, self._dirty = self._dirty, []
         batch.runs, self.rows = self.rows, []
         batch.changes, self.changes = self.changes, {}
-        waiting, self._waiting = self._waiting, None
-        written: list[tuple[Journal, list[Event]]] = []
+        waiting, self._waiting = self._waiting, []
+        written: list[Written] = []
         for journal in journals:
             events, journal.pending = journal.pending, []
             written.append((journal, events))
             batch.events[journal.fid] = events
         try:
-            if batch:
-                await self._store.commit(batch)
-        except StoreError as error:
-            for journal, _ in written:
-                journal.failed = error
-            self._broken([journal for journal, _ in written], error)
-        else:
+            written = await self._write(batch, written)
             for journal, events in written:
                 journal.committed = events[-1].seq
                 self._published(journal, events)
         finally:
             # A commit that failed wakes its waiters too: each looks at its own journal.
-            if waiting is not None and not waiting.done():
-                waiting.set_result(None)
+            for waiter in waiting:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def _write(self, batch: Batch, written: list[Written]) -> list[Written]:
+        """Commit, and return whose events are on disk.
+
+        When the store names one run as the fault, the others are written without it.
+        """
+        while batch:
+            try:
+                await self._store.commit(batch)
+                break
+            except Exception as cause:
+                # A store promises StoreError alone; a defect of one must not lose events quietly.
+                error = cause if isinstance(cause, StoreError) else StoreError(f"the store failed: {cause!r}")
+                at_fault = [pair for pair in written if pair[0].fid == error.fid] or written
+                for journal, _ in at_fault:
+                    journal.failed = error
+                self._broken([journal for journal, _ in at_fault], error)
+                if at_fault is written:
+                    return []
+                written = [pair for pair in written if pair[0].fid != error.fid]
+                batch.without(error.fid)
+        return written
 
 

@@ -53,6 +53,7 @@ class Node:
     wants_context: ClassVar[bool] = False
     normalised: ClassVar[bool] = False
     """Whether `run` returns nothing but payloads, so that its outputs need no check."""
+    _config_types: ClassVar[dict[str, Any]]
     default_join: ClassVar[Join] = Join.ALL
     """What the node does with several linked in-ports when its spec does not say."""
     in_ports: ClassVar[Ports] = {"in": Port(default=None)}
@@ -85,12 +86,11 @@ class Node:
     @classmethod
     def config_types(cls) -> dict[str, Any]:
         """The config fields a document may set, with their type hints."""
-        hints = get_type_hints(cls, include_extras=True)
-        return {
-            item.name: hints[item.name]
-            for item in dataclasses.fields(cls)  # type: ignore[arg-type]
-            if item.init
-        }
+        if "_config_types" not in cls.__dict__:
+            hints = get_type_hints(cls, include_extras=True)
+            fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+            cls._config_types = {item.name: hints[item.name] for item in fields if item.init}
+        return cls._config_types
 
     @classmethod
     def required_config(cls) -> list[str]:

@@ -6,12 +6,12 @@ import asyncio
 import contextvars
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload
-from penstock.core.policies import OnError
 from penstock.core.states import RunState
 from penstock.engine.firing import Failure
 from penstock.engine.process import Process
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 WAIT_SECONDS: Final = 1.0
 """A run that waits for less is not worth two events that say so."""
 
+SETTLE_SECONDS: Final = 0.005
+"""How long a run must have nothing to do before it counts as waiting."""
+
 
 def no_probe(_: str) -> None:
     """Stands where a test names points at which to crash."""
@@ -36,7 +39,7 @@ def no_probe(_: str) -> None:
 class LiveRun:
     """The shared state of one run's execution.
 
-    busy: firings that do something, neither asleep nor waiting for children. unstarted:
+    stopped: its execution was asked to stop. busy: firings that do something, neither asleep nor waiting for children. unstarted:
     workers that were called and have not begun. open_resources: processes that hold some.
     A run whose busy and unstarted are 0 while timers are set only waits.
     """
@@ -52,6 +55,7 @@ class LiveRun:
         probe: Callable[[str], None] = no_probe,
         threads: Executor | None = None,
         on_waiting: Callable[[LiveRun], None] | None = None,
+        prepare: Callable[[Flow], Awaitable[None]] | None = None,
     ) -> None:
         self.fid = fid
         self.flow = flow
@@ -59,19 +63,21 @@ class LiveRun:
         self.clock = clock
         self.replay = replay
         self.probe = probe
-        self.on_error: OnError = flow.settings.on_error
         parallel = flow.settings.max_parallel
         self.slots = asyncio.Semaphore(parallel) if parallel is not None else None
-        self.states: dict[str, dict[str, Payload]] = {}
+        self.states: dict[str, dict[str, Payload]] = {} if replay is None else replay.states()
         self.failures: list[Error] = []
         self.busy = 0
         self.unstarted = 0
         self.open_resources = 0
         self.waiting = False
+        self.stopped = False
         self.deadline: float | None = None
         self._on_waiting = on_waiting
         self._asleep: dict[object, float] = {}
+        self._looking = False
         self._threads = threads
+        self._prepare = prepare
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
 
@@ -113,26 +119,48 @@ class LiveRun:
         waiter = self._loop.create_future()
         timer = self.clock.call_later(remaining, functools.partial(_wake, waiter))
         self._asleep[token] = until
-        self.settle_down()
+        self._consider()
         try:
             await waiter
         finally:
             timer.cancel()
             del self._asleep[token]
-            self.busy += 1
-        self._wake_up()
+        self._wake_up("timer")
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """A section in which a busy firing only waits: for a timer, or for children."""
+        self.settle_down()
+        try:
+            yield
+        finally:
+            self.begin_work()
+
+    def begin_work(self) -> None:
+        """One firing more is busy."""
+        self.busy += 1
+        if self.waiting:
+            self._wake_up("activity")
 
     def settle_down(self) -> None:
         """One firing less is busy. When none is left, see whether the run only waits."""
         self.busy -= 1
-        if self.busy == 0 and self._asleep:
-            self._loop.call_soon(self._look_whether_waiting)
+        self._consider()
+
+    def _consider(self) -> None:
+        # Not at once: what has just ended may make something else ready, turns later.
+        if self.busy == 0 and self._asleep and not self._looking:
+            self._looking = True
+            self._loop.call_later(SETTLE_SECONDS, self._look_whether_waiting)
 
     def _look_whether_waiting(self) -> None:
+        self._looking = False
         if self.busy or self.unstarted or self.waiting or not self._asleep:
             return
         until = self.wake_at
-        if until is None or until - self.clock.now() < WAIT_SECONDS or self.journal.failed:
+        if until is None or until - self.clock.now() < WAIT_SECONDS:
+            return
+        if self.journal.failed or self.journal.closed:
             return
         self.waiting = True
         self.journal.emit(EventType.RUN_WAITING, "", {"until": until})
@@ -140,10 +168,10 @@ class LiveRun:
         if self._on_waiting is not None:
             self._on_waiting(self)
 
-    def _wake_up(self) -> None:
+    def _wake_up(self, reason: str) -> None:
         if self.waiting:
             self.waiting = False
-            self.journal.emit(EventType.RUN_RESUMED, "", {"reason": "timer"})
+            self.journal.emit(EventType.RUN_RESUMED, "", {"reason": reason})
             self.journal.change(state=RunState.RUNNING, wake_at=None)
 
     @property
@@ -155,19 +183,23 @@ class LiveRun:
     @property
     def evictable(self) -> bool:
         """Whether the run can leave memory and be rebuilt from its journal unharmed."""
-        return self.waiting and not self.open_resources and not self.journal.silent
+        idle = self.waiting and not self.busy and not self.unstarted
+        return idle and not self.open_resources and not self.journal.silent
 
     # --- children -----------------------------------------------------------------
 
-    async def call_plan(self, plan: Plan, path: str, port: str, value: Payload) -> Payload:
+    async def call_plan(
+        self, plan: Plan, path: str, port: str, value: Payload, parent: Process
+    ) -> Payload:
         """Run a plan as a child process; its outcome is journaled. Raises NodeError."""
-        process = Process(plan, self, path=f"{path}/")
+        process = Process(plan, self, path=f"{path}/", parent=parent)
         return await self.child(path, {"port": port}, lambda: process.answer(value))
 
     async def call_flow(self, flow: Flow, path: str, inputs: Mapping[str, Any]) -> Payload:
         """Run another flow as a child process; its outcome is journaled. Raises NodeError."""
         accepted = flow.accept(inputs)
-        await flow.load()
+        if self._prepare is not None:
+            await self._prepare(flow)
         facts = {"flow": flow.name, "inputs": accepted}
         return await self.child(path, facts, lambda: flow.execute_child(self, accepted, f"{path}/"))
 
@@ -180,14 +212,11 @@ class LiveRun:
             return past.result
         self.journal.emit(EventType.CHILD_STARTED, path, facts)
         began = self.clock.monotonic()
-        self.busy -= 1
         try:
             result = await execute()
         except Failure as failure:
             self._child_completed(path, began, error=failure.error)
             raise failure.error.to_exception() from failure.cause
-        finally:
-            self.busy += 1
         self.probe("child.executed")
         self._child_completed(path, began, result=result)
         return result

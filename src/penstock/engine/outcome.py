@@ -12,9 +12,13 @@ def outcome_of(fid: str, event: Event) -> Payload:
     if event.type == EventType.RUN_COMPLETED:
         return event.data.get("result")
     if event.type == EventType.RUN_CANCELLED:
-        reason = event.data.get("reason") or ""
-        raise RunCancelled(f"run {fid} was cancelled{': ' + reason if reason else ''}", fid=fid)
+        raise cancellation_of(fid, event.data.get("reason") or "")
     raise failure_of(fid, event.data["error"])
+
+
+def cancellation_of(fid: str, reason: str) -> RunCancelled:
+    """The exception for a cancelled run."""
+    return RunCancelled(f"run {fid} was cancelled{': ' + reason if reason else ''}", fid=fid)
 
 
 def failure_of(fid: str, error: Error) -> RunError:

@@ -40,10 +40,12 @@ class Vertex:
     base: the inputs that no link feeds. once: it fires at most once.
     solo: it has one link, which carries at most one packet: it needs no bookkeeping.
     plain: its `run` needs nothing of the engine: neither context, loop, thread nor policy.
+    bare: the same for an `async` one, which needs the loop and nothing else.
     follower: the route of a vertex with a single link to a solo vertex.
     """
 
     __slots__ = (
+        "bare",
         "base",
         "blocking",
         "called",
@@ -98,6 +100,7 @@ class Vertex:
         self.once = True
         self.solo = False
         self.plain = False
+        self.bare = False
         self.follower: tuple[str, Vertex, str] | None = None
 
 
@@ -167,8 +170,11 @@ def compile_flow(
 class _Compiler:
     """Builds the plan of one entry; every called port gets a compiler of its own."""
 
-    def __init__(self, sites: Mapping[str, Site]) -> None:
+    def __init__(
+        self, sites: Mapping[str, Site], known: dict[tuple[str, str], Plan] | None = None
+    ) -> None:
         self.sites = sites
+        self.known = {} if known is None else known
         self.vertices: dict[str, Vertex] = {}
         self.arriving: dict[str, dict[str, list[Route]]] = {}
 
@@ -228,7 +234,14 @@ class _Compiler:
                 routes.setdefault(port, []).append(route)
                 self.arriving.setdefault(target, {}).setdefault(to, []).append(route)
             vertex.routes = {port: tuple(found) for port, found in routes.items()}
-            vertex.called = {port: _Compiler(self.sites).called(links) for port, links in called.items()}
+            vertex.called = {port: self._called(name, port, links) for port, links in called.items()}
+
+    def _called(self, name: str, port: str, links: list[tuple[str, str]]) -> Plan:
+        """The plan of a called port, compiled once however many ways lead to it."""
+        plan = self.known.get((name, port))
+        if plan is None:
+            plan = self.known[name, port] = _Compiler(self.sites, self.known).called(links)
+        return plan
 
     def _classify(self, repeated: set[str]) -> None:
         """Work out, in the order of the links, what each vertex can be spared."""
@@ -249,14 +262,15 @@ class _Compiler:
                 if not vertex.once or port in vertex.many_ports:
                     repeated.update(route.target.name for route in routes_out)
             self._fill_base(vertex)
-            vertex.plain = not (
-                vertex.is_async
-                or vertex.wants_context
+            needs_engine = (
+                vertex.wants_context
                 or vertex.blocking
                 or vertex.is_control
                 or vertex.retry
                 or vertex.timeout
             )
+            vertex.plain = not needs_engine and not vertex.is_async
+            vertex.bare = not needs_engine and vertex.is_async
         for vertex in self.vertices.values():
             vertex.follower = _follower(vertex)
 

@@ -53,8 +53,8 @@ class _Gate:
 class Process:
     """One traversal of `plan` for `run`. `path` leads the names of its firings.
 
-    root: failures that nothing catches follow the flow's `on_error`; in a child process
-    they belong to the node that called it.
+    on_error: what a failure that no `error` port catches does. In what a control node
+    calls it always stops the process: it belongs to the node that called.
     """
 
     __slots__ = (
@@ -63,19 +63,31 @@ class Process:
         "_gates",
         "_group",
         "_leaves",
+        "_parent",
         "_ready",
         "_spare",
+        "_stopping",
+        "on_error",
         "path",
         "plan",
-        "root",
         "run",
     )
 
-    def __init__(self, plan: Plan, run: LiveRun, *, path: str = "", root: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        run: LiveRun,
+        *,
+        path: str = "",
+        on_error: Strategy = Strategy.STOP,
+        parent: Process | None = None,
+    ) -> None:
         self.plan = plan
         self.run = run
         self.path = path
-        self.root = root
+        self.on_error = on_error
+        self._parent = parent
+        self._stopping = False
         self._ready: deque[tuple[Vertex, dict[str, Payload], Branch]] = deque()
         self._gates: dict[int, _Gate] = {}
         self._leaves: list[tuple[int, Branch, Payload]] = []
@@ -123,7 +135,13 @@ class Process:
             raise
         finally:
             self._group = None
-        await self._release(None)
+            if self._spare:  # it was cancelled before it began
+                self._spare = False
+                self.run.unstarted -= 1
+        try:
+            await self._release(None)
+        except Exception as error:
+            raise Failure(Error.from_exception(error, node=self.path.rstrip("/")), error) from error
         return self._response()
 
     async def _release(self, error: BaseException | None) -> None:
@@ -140,7 +158,7 @@ class Process:
         """Take ready firings until there are none."""
         ready = self._ready
         silent = self.run.journal.silent
-        while ready:
+        while ready and not self._stopping:
             vertex, inputs, branch = ready.popleft()
             if silent and vertex.plain:
                 self._run_plain(vertex, inputs, branch)
@@ -148,10 +166,21 @@ class Process:
             if ready and not self._spare:
                 self._call_spare()
             try:
-                outputs = await fire(self, vertex, inputs, branch)
+                if silent and vertex.bare and self.run.slots is None:
+                    outputs = await self._await_bare(vertex, inputs)
+                else:
+                    outputs = await fire(self, vertex, inputs, branch)
             except Failure as failure:
                 outputs = self._caught(vertex, failure)
             self._complete(vertex, outputs, branch)
+
+    async def _await_bare(self, vertex: Vertex, inputs: dict[str, Payload]) -> Mapping[str, Payload]:
+        """Fire an async vertex that needs nothing else, in a run that nobody records."""
+        try:
+            outputs: Mapping[str, Payload] | None = await vertex.run(inputs)
+            return (outputs or NOTHING) if vertex.normalised else checked(vertex, outputs)
+        except (Exception, SystemExit) as error:
+            raise Failure(Error.from_exception(error, node=self.path + vertex.name), error) from error
 
     def _drain(self) -> None:
         ready = self._ready
@@ -176,7 +205,7 @@ class Process:
                 outputs = vertex.run(inputs)
                 if not vertex.normalised:
                     outputs = checked(vertex, outputs)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failure = Failure(Error.from_exception(error, node=self.path + vertex.name), error)
                 self._complete(vertex, self._caught(vertex, failure), branch)
                 return
@@ -196,10 +225,16 @@ class Process:
         """What a failed firing sends: its `error` port's packet, or nothing, or the end."""
         if "error" in vertex.routes:
             return {"error": failure.error}
-        if self.root and self.run.on_error.strategy is Strategy.CONTINUE:
+        if self.on_error is Strategy.CONTINUE:
             self.run.failures.append(failure.error)
             return NOTHING
+        self._stopping = True
         raise failure
+
+    @property
+    def stopped(self) -> bool:
+        """Whether this process, or one that waits for it, has failed."""
+        return self._stopping or (self._parent is not None and self._parent.stopped)
 
     # --- routing and settling -----------------------------------------------------
 
@@ -226,13 +261,15 @@ class Process:
                         self._arrive(route, outputs[port])
             return
         for port, payload in outputs.items():
-            packets = payload if type(payload) is Emit else None
-            for route in routes.get(port, ()):
-                if packets is None:
+            if port not in vertex.many_ports:
+                for route in routes.get(port, ()):
                     self._deliver(route, payload, branch)
-                else:
-                    for number, packet in enumerate(packets):
-                        self._deliver(route, packet, (*branch, number))
+                continue
+            # Numbered even when it is one, so that no two packets bear the same branch.
+            packets = payload if type(payload) is Emit else (payload,)
+            for route in routes.get(port, ()):
+                for number, packet in enumerate(packets):
+                    self._deliver(route, packet, (*branch, number))
         gate = self._gates[vertex.index]
         gate.live -= 1
         if gate.pending == 0 and gate.live == 0:

@@ -15,7 +15,8 @@ import functools
 import hashlib
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
@@ -51,9 +52,8 @@ class Step(Generic[P, R]):
         timeout: Duration | None = None,
         blocking: bool | None = None,
     ) -> None:
-        functools.update_wrapper(self, function)
         self.function = function
-        self.name = name or function.__name__
+        self.name = name or _name_of(function)
         self.is_async = inspect.iscoroutinefunction(function)
         self.blocking = not self.is_async if blocking is None else blocking
         self.work = Work("step", retry=retry, timeout=timeout)
@@ -94,19 +94,30 @@ def step(
     def wrap(wrapped: Callable[..., Any]) -> Step[..., Any]:
         policy = Retry(attempts=retry) if isinstance(retry, int) else retry
         limit = None if timeout is None else Duration.parse(timeout)
-        return Step(wrapped, name=name, retry=policy, timeout=limit, blocking=blocking)
+        declared = Step(wrapped, name=name, retry=policy, timeout=limit, blocking=blocking)
+        functools.update_wrapper(declared, wrapped)
+        return declared
 
     return wrap if function is None else wrap(function)
 
 
-class _Scope:
-    """Counts the operations of one strand of the program."""
+def _name_of(function: Callable[..., Any]) -> str:
+    """What a function is called; a partial is called as what it wraps."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__name__", type(function).__name__)
+    return "step" if name == "<lambda>" else name
 
-    __slots__ = ("count", "prefix")
+
+class _Scope:
+    """Counts the operations of one strand of the program: those begun, and those open."""
+
+    __slots__ = ("count", "open", "prefix")
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
         self.count = 0
+        self.open = 0
 
     def next(self) -> str:
         self.count += 1
@@ -160,7 +171,8 @@ class FlowContext(Reporter):
         seconds = Duration.parse(duration).total_seconds()
 
         async def attempt(_: int) -> Payload:
-            await self._run.sleep(name, name, seconds)
+            with self._run.aside():
+                await self._run.sleep(name, name, seconds)
             return None
 
         return self._perform(name, attempt, _SLEEP)
@@ -168,7 +180,7 @@ class FlowContext(Reporter):
     def call(self, flow: Flow, /, **inputs: Any) -> Coroutine[Any, Any, Any]:
         """Run another flow as a child of this run and return its result."""
         name = self._name(flow.name)
-        return self._run.call_flow(flow, name, inputs)
+        return self._call(flow, name, inputs)
 
     async def gather(self, *awaitables: Coroutine[Any, Any, Any]) -> list[Any]:
         """Await several at the same time; results in order.
@@ -177,6 +189,8 @@ class FlowContext(Reporter):
         """
         place = _SCOPE.get().next()
         run = self._run
+        if run.replay is not None:
+            run.replay.enter(place)
         for awaitable in awaitables:
             if not inspect.iscoroutine(awaitable):
                 raise TypeError(f"gather takes coroutines, such as ctx.step(…), not {awaitable!r}")
@@ -185,21 +199,21 @@ class FlowContext(Reporter):
             _SCOPE.set(_Scope(f"{place}.{number}."))
             return await awaitable
 
-        run.busy += len(awaitables) - 1
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(strand(number, awaitable), name=f"{run.fid}:{place}.{number}")
-                    for number, awaitable in enumerate(awaitables)
-                ]
-                for task in tasks:
-                    task.add_done_callback(lambda _: run.settle_down())
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        finally:
-            run.busy += 1
-            for awaitable in awaitables:
-                awaitable.close()  # a strand that was cancelled before it began never awaited it
+        with self._aside():
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [
+                        group.create_task(strand(number, awaitable), name=f"{run.fid}:{place}.{number}")
+                        for number, awaitable in enumerate(awaitables)
+                    ]
+                    for task in tasks:
+                        run.begin_work()
+                        task.add_done_callback(lambda _: run.settle_down())
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            finally:
+                for awaitable in awaitables:
+                    awaitable.close()  # a strand that was cancelled before it began never awaited it
         return [task.result() for task in tasks]
 
     # --- one operation --------------------------------------------------------------
@@ -218,13 +232,29 @@ class FlowContext(Reporter):
         return name
 
     async def _perform(self, name: str, attempt: Callable[[int], Awaitable[Payload]], work: Work) -> Any:
-        self._run.busy -= 1
+        with self._aside():
+            try:
+                return await perform(self._run, name, attempt, work)
+            except Failure as failure:
+                raise failure.error.to_exception() from failure.cause
+
+    async def _call(self, flow: Flow, name: str, inputs: Mapping[str, Any]) -> Any:
+        with self._aside():
+            return await self._run.call_flow(flow, name, inputs)
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """A strand waits for its operations, however many of them it has open at a time."""
+        scope = _SCOPE.get()
+        scope.open += 1
+        if scope.open == 1:
+            self._run.settle_down()
         try:
-            return await perform(self._run, name, attempt, work)
-        except Failure as failure:
-            raise failure.error.to_exception() from failure.cause
+            yield
         finally:
-            self._run.busy += 1
+            scope.open -= 1
+            if scope.open == 0:
+                self._run.begin_work()
 
 
 _SLEEP = Work("sleep", pure=True)
@@ -337,7 +367,7 @@ class PythonFlow(Generic[P, R]):
             return normalise(await self.function(context, **arguments))
         except (NonDeterminism, StoreError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Failure(Error.from_exception(error), error) from error
         finally:
             _SCOPE.reset(strand)
@@ -348,7 +378,7 @@ class PythonFlow(Generic[P, R]):
     async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
         from contextlib import AsyncExitStack
 
-        run.busy += 1
+        run.begin_work()
         try:
             async with AsyncExitStack() as resources:
                 return await self.invoke(FlowContext(run, resources, path=path), inputs)

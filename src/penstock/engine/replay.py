@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from penstock.core.events import Event, EventType
 from penstock.core.payload import Error, Payload
+from penstock.core.ports import Emit
 
 
 class Past:
@@ -16,16 +17,23 @@ class Past:
     failed before. until: the deadline of a backoff that had begun.
     """
 
-    __slots__ = ("done", "error", "failed_attempts", "kind", "outputs", "state", "until")
+    __slots__ = ("done", "error", "failed_attempts", "kind", "many", "outputs", "until")
 
     def __init__(self) -> None:
         self.done = False
         self.outputs: Payload = None
+        self.many: tuple[str, ...] = ()
         self.error: Error | None = None
-        self.state: dict[str, Payload] | None = None
         self.failed_attempts = 0
         self.until: float | None = None
         self.kind = ""
+
+
+    def result(self) -> Payload:
+        """The outputs as they were sent: several packets of a port are an `Emit` again."""
+        if not self.many:
+            return self.outputs
+        return self.outputs | {port: Emit(self.outputs[port]) for port in self.many}
 
 
 class ChildPast:
@@ -45,7 +53,10 @@ class Replay:
         self._firings: dict[str, Past] = {}
         self._children: dict[str, ChildPast] = {}
         self._timers: dict[str, float] = {}
+        self._states: dict[str, dict[str, Payload]] = {}
         self._asked: set[str] = set()
+        self._gathers: set[str] = set()
+        self._repeats = False
 
     @classmethod
     def fold(cls, events: Iterable[Event]) -> Replay:
@@ -59,46 +70,64 @@ class Replay:
 
     def firing(self, name: str) -> Past | None:
         """What is known of a firing."""
-        past = self._firings.get(name)
-        if past is not None:
-            self._asked.add(name)
-        return past
+        self._asked.add(name)
+        return self._firings.get(name)
 
     def child(self, path: str) -> ChildPast | None:
         """How a child process ended, if it did."""
-        past = self._children.get(path)
-        if past is not None:
-            self._asked.add(path)
-        return past
+        self._asked.add(path)
+        return self._children.get(path)
+
+    def enter(self, place: str) -> None:
+        """A gather of a Python flow was reached; its strands may be cut short again."""
+        self._gathers.add(place)
+
+    def states(self) -> dict[str, dict[str, Payload]]:
+        """What nodes kept in `ctx.state`, as the last of their firings left it."""
+        return {key: dict(state) for key, state in self._states.items()}
+
+    def forget_inside(self, name: str) -> None:
+        """Another attempt of a control node calls its children anew."""
+        inside = f"{name}["
+        for known in (self._firings, self._children, self._timers):
+            for other in [other for other in known if other.startswith(inside)]:
+                del known[other]
 
     def timer(self, name: str) -> float | None:
         """The deadline of a timer that was set, in epoch seconds."""
         return self._timers.get(name)
 
     def names(self) -> list[str]:
-        """The firings that the journal speaks of, in its order."""
-        return list(self._firings)
+        """The firings and children that the journal speaks of."""
+        return [*self._firings, *self._children]
 
     def unasked(self) -> str | None:
         """The first recorded outcome that nobody asked for, or None.
 
-        What happened inside a finished child or firing is not asked for again.
+        What happened inside a finished child or firing is not asked for again. A run that
+        repeats another one may take another way through its flow.
         """
+        if self._repeats:
+            return None
         for name, past in self._firings.items():
             if past.done and name not in self._asked and not self._inside_asked(name):
                 return name
         return None
 
     def _inside_asked(self, name: str) -> bool:
-        return any(
-            name[:end] in self._asked for end, mark in enumerate(name) if mark in "/[" and name[:end]
-        )
+        if any(name[:end] in self._asked for end, mark in enumerate(name) if mark in "/[" and end):
+            return True
+        place = name.rpartition("/")[2].partition("#")[2]
+        return any(place[:end] in self._gathers for end, mark in enumerate(place) if mark == ".")
 
     def _past(self, name: str) -> Past:
         past = self._firings.get(name)
         if past is None:
             past = self._firings[name] = Past()
         return past
+
+    def _run_started(self, _: str, data: dict[str, Any]) -> None:
+        self._repeats = "retry_of" in data
 
     def _started(self, name: str, data: dict[str, Any]) -> None:
         self._past(name).kind = data.get("kind", "")
@@ -107,7 +136,9 @@ class Replay:
         past = self._past(name)
         past.done, past.error, past.until = True, None, None
         past.outputs = data.get("outputs")
-        past.state = data.get("state")
+        past.many = tuple(data.get("many", ()))
+        if "state" in data:
+            self._states[_without_branch(name)] = data["state"]
 
     def _failed(self, name: str, data: dict[str, Any]) -> None:
         past = self._past(name)
@@ -117,11 +148,7 @@ class Replay:
         past = self._past(name)
         past.failed_attempts = data["attempt"]
         past.until = data["until"]
-        # Another attempt of a control node calls its children anew.
-        inside = f"{name}["
-        for known in (self._firings, self._children):
-            for other in [other for other in known if other.startswith(inside)]:
-                del known[other]
+        self.forget_inside(name)
 
     def _waiting(self, _: str, data: dict[str, Any]) -> None:
         self._timers[data["timer"]] = data["until"]
@@ -134,9 +161,17 @@ class Replay:
             self._firings.clear()
             self._children.clear()
             self._timers.clear()
+            self._states.clear()
+
+
+def _without_branch(name: str) -> str:
+    """The node of a firing: `each[3]/fetch` for `each[3]/fetch#0.1`."""
+    path, slash, own = name.rpartition("/")
+    return f"{path}{slash}{own.partition('#')[0]}"
 
 
 _APPLY: Final[dict[str, Callable[[Replay, str, dict[str, Any]], None]]] = {
+    EventType.RUN_STARTED: Replay._run_started,
     EventType.NODE_STARTED: Replay._started,
     EventType.NODE_COMPLETED: Replay._completed,
     EventType.NODE_FAILED: Replay._failed,

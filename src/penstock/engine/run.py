@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,18 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run by its id. It holds nothing: as many as one likes cost next to nothing."""
+    """A run by its id. It holds nothing: as many as one likes cost next to nothing.
 
-    __slots__ = ("_runtime", "fid")
+    Only a run that nobody records leaves its outcome with its handle.
+    """
 
-    def __init__(self, runtime: Runtime, fid: str) -> None:
+    __slots__ = ("_outcome", "_runtime", "fid")
+
+    def __init__(
+        self, runtime: Runtime, fid: str, *, outcome: asyncio.Future[Payload] | None = None
+    ) -> None:
         self._runtime = runtime
+        self._outcome = outcome
         self.fid = fid
 
     def __repr__(self) -> str:
@@ -37,8 +44,11 @@ class Run:
         """Wait for the end and return the result.
 
         Raises RunFailed, RunCancelled, RunTimeout or NonDeterminism when it did not
-        complete, StoreError when its journal could not be written, RunNotFound.
+        complete, RunSuspended when the runtime was closed first, StoreError when its
+        journal could not be written, RunNotFound.
         """
+        if self._outcome is not None:
+            return await asyncio.shield(self._outcome)
         return await self._runtime.result(self.fid)
 
     def events(self, *, after: int = 0) -> AsyncIterator[Event]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from penstock.core.errors import PenstockError, RunBusy, RunNotFound, StoreError
+from penstock.core.errors import PenstockError, RunBusy, RunNotFound, RunSuspended, StoreError
 from penstock.core.events import Event, EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.policies import Record
@@ -60,17 +60,22 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.evict_after = evict_after
         self.probe = probe
-        self.streams = Streams(store, is_live=self._is_live)
+        self.streams = Streams(store, is_live=self._is_live, check=self._check)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="penstock")
         self.committer = Committer(store, published=self._published, broken=self._broken)
         self._loader = loader
         self._recover = recover
         self._flows: dict[str, Flow] = {flow.revision: flow for flow in flows}
-        self._loaded: list[Flow] = []
+        self._loaded: dict[int, Flow] = {}
+        self._loading = asyncio.Lock()
+        self._unwritten: dict[str, StoreError] = {}
         self._kept: set[str] = set()
         self._executions: dict[str, Execution] = {}
         self._ends: dict[str, asyncio.Future[None]] = {}
         self._sleepers = Sleepers(self.clock, self._woken)
+        self._due: dict[str, None] = {}
+        self._waker: asyncio.Task[Any] | None = None
+        self._room = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
 
@@ -93,15 +98,28 @@ class Runtime:
         executions = list(self._executions.values())
         for execution in executions:
             execution.stop(Stop.SUSPEND)
-        await asyncio.gather(*(execution.ended for execution in executions), return_exceptions=True)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.committer.close()
+        try:
+            await asyncio.gather(*(execution.ended for execution in executions), return_exceptions=True)
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self.streams.wake()
+            await self.committer.close()
+            await self._unload()
+        finally:
+            self.threads.shutdown(wait=False, cancel_futures=True)
+            await self.store.close()
+
+    async def _unload(self) -> None:
+        """Unload every flow, the last loaded first; the first error is raised at the end."""
+        errors: list[Exception] = []
         while self._loaded:
-            await self._loaded.pop().unload()
-        self.threads.shutdown(wait=False, cancel_futures=True)
-        await self.store.close()
+            try:
+                await self._loaded.popitem()[1].unload()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     # --- starting -----------------------------------------------------------------
 
@@ -128,10 +146,11 @@ class Runtime:
         facts: Mapping[str, Any] | None = None,
         past: Sequence[Event] = (),
     ) -> Run:
-        await self._prepare(flow)
+        await self.prepare(flow)
         now = self.clock.now()
         journal = Journal(fid, self.committer, self.clock, record=flow.settings.record)
-        owner = self.store.owner if self.store.durable else ""
+        if self.store.durable:
+            self._listen()
         if flow.settings.record is not Record.NONE:
             row = RunRow(
                 fid=fid,
@@ -139,7 +158,7 @@ class Runtime:
                 source=flow.source,
                 revision=flow.revision,
                 state=RunState.RUNNING,
-                owner=owner,
+                owner=self.store.owner,
                 started=now,
             )
             journal.create(row)
@@ -148,8 +167,9 @@ class Runtime:
         for event in past:
             journal.emit(event.type, event.node, event.data)
         await journal.durable()
-        self._execute(flow, journal, inputs, now, Replay.fold(past) if past else None)
-        return Run(self, fid)
+        replay = Replay.fold(past) if past else None
+        execution = self._execute(flow, journal, inputs, now, replay)
+        return Run(self, fid, outcome=execution.outcome)
 
     def _execute(
         self,
@@ -166,13 +186,15 @@ class Runtime:
         execution.begin()
         return execution
 
-    async def _prepare(self, flow: Flow) -> None:
+    async def prepare(self, flow: Flow) -> None:
         """Load a flow's nodes once, and keep its revision with the store."""
         if flow.revision not in self._flows:
             self._flows[flow.revision] = flow
-        if flow not in self._loaded:
-            await flow.load()
-            self._loaded.append(flow)
+        if id(flow) not in self._loaded:
+            async with self._loading:
+                if id(flow) not in self._loaded:
+                    await flow.load()
+                    self._loaded[id(flow)] = flow
         if flow.revision not in self._kept and flow.settings.record is not Record.NONE:
             await self.store.save_revision(flow.revision, flow.document())
             self._kept.add(flow.revision)
@@ -197,9 +219,6 @@ class Runtime:
     async def result(self, fid: str) -> Payload:
         """Wait for the end of a run; see `Run.result`."""
         while True:
-            execution = self._executions.get(fid)
-            if execution is not None and execution.journal.silent:
-                return await asyncio.shield(execution.outcome())
             row = await self.store.run(fid)
             if row is None:
                 raise RunNotFound(f"no run has the id `{fid}`", remedy="`penstock runs ls` lists them")
@@ -210,7 +229,8 @@ class Runtime:
 
     async def _ending(self, fid: str, row: RunRow) -> None:
         """Return when a run may have ended. Raises StoreError when its journal broke."""
-        if not self._is_live(fid) and fid not in self._sleepers:
+        self._check(fid)
+        if not self._is_live(fid) and fid not in self._sleepers and fid not in self._due:
             await self.store.changed(fid, after=row.seq)
             return
         end = self._ends.get(fid)
@@ -264,8 +284,8 @@ class Runtime:
         for row in rows:
             if row.state is RunState.WAITING and row.wake_at is not None and row.wake_at > self.clock.now():
                 self._sleepers.add(row.fid, row.wake_at)
-                continue
-            await self._revive_or_report(row)
+            else:
+                self._woken(row.fid)
         return [Run(self, row.fid) for row in rows]
 
     async def retry(self, fid: str, *, from_start: bool = False) -> Run:
@@ -293,8 +313,19 @@ class Runtime:
         self._listen()
         return claimed[0]
 
+    def _check(self, fid: str) -> None:
+        """Refuse to wait for a run that will not go on here."""
+        if self._closing:
+            raise _suspended(fid)
+        if fid in self._unwritten:
+            raise self._unwritten[fid]
+        execution = self._executions.get(fid)
+        if execution is not None and execution.journal.silent:
+            raise RunNotFound(f"run {fid} is not recorded", remedy="its result comes with its handle")
+
     async def _revive(self, row: RunRow, *, stop: str | None = None) -> None:
         """Rebuild a run from its journal and go on with it, or end it as cancelled."""
+        self._unwritten.pop(row.fid, None)
         self._sleepers.discard(row.fid)
         events = await self.store.events(row.fid)
         started = events[0]
@@ -305,7 +336,7 @@ class Runtime:
             self._ended(row.fid)
             return
         flow = await self._flow_of(row)
-        await self._prepare(flow)
+        await self.prepare(flow)
         record = flow.settings.record
         journal = Journal(row.fid, self.committer, self.clock, record=record, seq=events[-1].seq)
         reason = "timer" if row.state is RunState.WAITING else "recovery"
@@ -341,6 +372,11 @@ class Runtime:
 
     # --- what the parts report ----------------------------------------------------
 
+    @property
+    def resident(self) -> int:
+        """How many runs are in memory now; those that only wait leave it."""
+        return len(self._executions)
+
     def _is_live(self, fid: str) -> bool:
         return fid in self._executions
 
@@ -367,6 +403,10 @@ class Runtime:
         fid = execution.journal.fid
         if self._executions.get(fid) is execution:
             del self._executions[fid]
+        self._room.set()
+        if execution.broken is not None:
+            self._unwritten[fid] = execution.broken
+        self.streams.wake(fid)
         if execution.evicted_until is not None and not self._closing:
             self._sleepers.add(fid, execution.evicted_until)
             return
@@ -378,16 +418,32 @@ class Runtime:
             return
         if broken is not None:
             end.set_exception(broken)
+        elif self._closing:
+            end.set_exception(_suspended(fid))
         else:
             end.set_result(None)
 
     def _woken(self, fid: str) -> None:
-        self.own(self._wake(fid), f"penstock:wake:{fid}")
+        """A run is due. One task brings back all that are, no more at a time than fit."""
+        self._due[fid] = None
+        if self._waker is None or self._waker.done():
+            self._waker = self.own(self._wake_due(), "penstock:waker")
 
-    async def _wake(self, fid: str) -> None:
-        row = await self.store.run(fid)
-        if row is not None and not row.state.terminal and not self._closing:
-            await self._revive_or_report(row)
+    async def _wake_due(self) -> None:
+        while self._due and not self._closing:
+            if len(self._executions) >= RESIDENT:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            fid = next(iter(self._due))
+            try:
+                row = await self.store.run(fid)
+                if row is not None and not row.state.terminal and not self._is_live(fid):
+                    await self._revive_or_report(row)
+            except StoreError as error:
+                self._ended(fid, error)
+            self._due.pop(fid, None)
+            await asyncio.sleep(0)  # the loop belongs to those that run, too
 
     def own(self, work: Any, name: str) -> asyncio.Task[Any]:
         """A task of this runtime, ended with it at the latest."""
@@ -405,6 +461,14 @@ class Runtime:
             word, _, reason = signal.partition(" ")
             if word == "cancel":
                 self.own(self.cancel(fid, reason), f"penstock:cancel:{fid}")
+
+
+def _suspended(fid: str) -> RunSuspended:
+    return RunSuspended(
+        f"the runtime stopped before run {fid} ended",
+        fid=fid,
+        remedy=f"nothing is lost: `penstock runs resume {fid}` goes on",
+    )
 
 
 _SIGNALS: Final = "penstock:signals"

@@ -54,11 +54,17 @@ class Tail:
 
 
 class Streams:
-    """The tails of all runs that somebody follows."""
+    """The tails of all runs that somebody follows.
 
-    def __init__(self, store: Store, *, is_live: Callable[[str], bool]) -> None:
+    check: raises for a run that will tell nothing more, before anybody waits for it.
+    """
+
+    def __init__(
+        self, store: Store, *, is_live: Callable[[str], bool], check: Callable[[str], None]
+    ) -> None:
         self._store = store
         self._is_live = is_live
+        self._check = check
         self._tails: dict[str, Tail] = {}
 
     def publish(self, fid: str, events: list[Event]) -> None:
@@ -66,6 +72,11 @@ class Streams:
         tail = self._tails.get(fid)
         if tail is not None:
             tail.extend(events)
+
+    def wake(self, fid: str | None = None) -> None:
+        """Let those who follow a run, or any run, look again."""
+        for tail in list(self._tails.values()) if fid is None else filter(None, [self._tails.get(fid)]):
+            tail.extend([])
 
     async def follow(self, fid: str, after: int = 0) -> AsyncIterator[Event]:
         """Every event after `after`, each once and in order, until the terminal one."""
@@ -85,14 +96,18 @@ class Streams:
                         return
                 if events:
                     continue
+                self._check(fid)
                 if self._is_live(fid):
                     await asyncio.shield(changed)
-                elif await self._store.run(fid) is None:
+                    continue
+                row = await self._store.run(fid)
+                if row is None:
                     raise RunNotFound(
                         f"no run has the id `{fid}`", remedy="`penstock runs ls` lists them"
                     )
-                else:
-                    await self._elsewhere(fid, after, changed)
+                if row.state.terminal and row.seq <= after:
+                    return
+                await self._elsewhere(fid, after, changed)
         finally:
             tail.followers -= 1
             if not tail.followers:

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ class FileRead(Action, kind="file.read"):
     Errors: `file.missing`, `file.directory`, `file.permission`, `file.size`, `file.decode`, ….
 
     Example:
+        flow: notes
         nodes:
           - {kind: file.read, name: read, path: notes.txt, links: {content: log.message}}
           - {kind: debug.log, name: log}
@@ -104,6 +104,7 @@ class FileWrite(Action, kind="file.write"):
     Errors: `file.missing` (the folder), `file.permission`, `file.full`, `file.special`, ….
 
     Example:
+        flow: report
         nodes:
           - {kind: file.write, path: out/report.json, content: {total: 3}, parents: true}
     """
@@ -156,7 +157,7 @@ class FileWrite(Action, kind="file.write"):
 
 
 def _replace(path: Path, data: bytes, mode: int | None) -> None:
-    draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
+    draft = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}.tmp")
     if mode is None:
         with contextlib.suppress(FileNotFoundError):
             mode = stat.S_IMODE(path.stat().st_mode)

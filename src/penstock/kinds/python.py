@@ -45,7 +45,7 @@ class Python(Action, kind="python"):
         flow: mean
         inputs: {data: {type: array, default: [1, 2, 6]}}
         nodes:
-          - {kind: python, name: mean, function: "statistics:fmean"}
+          - {kind: python, name: mean, function: "statistics:fmean", links: {out: log}}
           - {kind: debug.log, name: log}
     """
 
@@ -153,7 +153,7 @@ def _resolve(reference: str, folder: Path) -> Callable[..., Any]:
         found = getattr(found, part)
     if not callable(found):
         kind = type(found).__name__
-        raise ValueError(f"`{reference}` is not a function but a {kind}")  # noqa: TRY004
+        raise ValueError(f"`{reference}` is a value of type `{kind}`, not a function")  # noqa: TRY004
     return found  # type: ignore[no-any-return]
 
 

@@ -22,8 +22,7 @@ _CLOSED_TO_US: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, 
 
 
 class Guard:
-    """Within it, an error of SQLite or of the file system is raised as a StoreError, and so is
-    text that SQLite cannot take."""
+    """Within it, what SQLite, the file system and the encoder of text raise is a StoreError."""
 
     __slots__ = ("_path",)
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from penstock.core.events import Event
     from penstock.core.store import Batch, RunChange, RunRow
 
+_LAST_FID: Final = "\U0010ffff"
+"""Sorts behind every fid."""
+
 _IDLE: Final = frozenset({RunState.WAITING, *(state for state in RunState if state.terminal)})
 """States in which a run writes nothing, so that nothing of it needs to be remembered."""
 
@@ -97,9 +100,11 @@ class SqliteStore:
         connection, self._connection = self._connection, None
         self._tails.clear()
         with self._guard:
-            self._owners.release()
-            if connection is not None:
-                connection.close()
+            try:
+                if connection is not None:
+                    connection.close()
+            finally:
+                self._owners.release()  # last: from here on others may claim the runs
 
     async def check(self) -> None:
         """Read the whole file. Raises StoreCorrupt with the first thing that is wrong."""
@@ -165,19 +170,20 @@ class SqliteStore:
                 groups.setdefault(found[0], []).append(found[1])
         for sql, parameters in groups.items():
             if self._database.executemany(sql, parameters).rowcount != len(parameters):
-                raise StoreError(f"a change of a run that is not there: one of {_some(parameters)}")
+                for values in parameters:  # which of them is not there?
+                    self._find_tail(values[-1])
 
     def _find_tail(self, fid: str) -> tuple[int, int]:
         found: tuple[int, int] | None = self._database.execute(statements.TAIL, (fid,)).fetchone()
         if found is None:
-            raise StoreError(f"events of run {fid}, which is not there", fid=fid)
+            raise StoreError(f"run {fid} is not there, so nothing of it can be written", fid=fid)
         return found
 
     def _lost_race(self, batch: Batch) -> StoreError:
         """What to say when another process has written events with these seqs."""
         for fid, events in batch.events.items():
             _, last = self._find_tail(fid)
-            if events[0].seq <= last:
+            if events and events[0].seq <= last:
                 return _out_of_step(fid, events[0].seq, last)
         return StoreError("another process writes one of these runs")
 
@@ -209,9 +215,9 @@ class SqliteStore:
         before: str = "",
         limit: int | None = None,
     ) -> list[RunRow]:
-        where = "WHERE (:flow = '' OR flow = :flow) AND (:before = '' OR fid < :before) "
+        where = "WHERE fid < :before AND (:flow = '' OR flow = :flow) "
         order = "ORDER BY fid DESC LIMIT :limit"
-        named = {"flow": flow, "before": before, "limit": -1 if limit is None else limit}
+        named = {"flow": flow, "before": before or _LAST_FID, "limit": -1 if limit is None else limit}
         if not states:
             return self._select(where + order, named)
         # One query for each state walks the index (state, fid) from its end; `IN` would sort.
@@ -318,7 +324,3 @@ def _out_of_step(fid: str, seq: int, last: int) -> StoreError:
         fid=fid,
         remedy="another process executes this run; read it again, or claim it",
     )
-
-
-def _some(parameters: list[tuple[Any, ...]]) -> str:
-    return ", ".join(str(values[-1]) for values in parameters[:5])

@@ -48,6 +48,9 @@ class FakeClock:
     def call_later(self, seconds: float, callback: Callable[[], object]) -> _FakeTimer:
         self._made += 1
         timer = _FakeTimer(self._elapsed + max(0.0, seconds), self._made, callback)
+        if seconds <= 0:  # due already: no time has to pass for it
+            asyncio.get_running_loop().call_soon(timer.happen)
+            return timer
         heapq.heappush(self._timers, timer)
         self._more.set()
         return timer
@@ -70,7 +73,7 @@ class FakeClock:
             timer = heapq.heappop(self._timers)
             if not timer.cancelled:
                 self._elapsed = max(self._elapsed, timer.due)
-                timer.callback()
+                timer.happen()
         self._elapsed = end
 
     async def scheduled(self, count: int = 1) -> None:
@@ -89,6 +92,10 @@ class _FakeTimer:
         self.order = order
         self.callback = callback
         self.cancelled = False
+
+    def happen(self) -> None:
+        if not self.cancelled:
+            self.callback()
 
     def cancel(self) -> None:
         self.cancelled = True

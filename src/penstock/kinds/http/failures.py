@@ -26,8 +26,6 @@ def status_failure(method: str, url: str, status: int, reason: str, body: Payloa
     details: dict[str, Payload] = {"status": status, "url": masked(url)}
     if isinstance(body, str) and body:
         details["body"] = body[:2000]
-    elif isinstance(body, dict | list):
-        details["body"] = body
     return NodeError(
         f"{method} {masked(url)} was answered with {status} {reason}".rstrip(),
         code="http.status",

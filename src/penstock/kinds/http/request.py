@@ -111,9 +111,11 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
                 proxy=self.proxy or environment_proxy(url),
             ) as response:
                 data = await self._read(response, f"{method} {masked(url)}")
-        payload = decode(data, response.headers.get("Content-Type", ""), self.decode)
+        content_type = response.headers.get("Content-Type", "")
         if self.fail_on_status and response.status >= 400:
-            raise status_failure(method, url, response.status, response.reason or "", payload)
+            page = decode(data, content_type, "auto")
+            raise status_failure(method, url, response.status, response.reason or "", page)
+        payload = decode(data, content_type, self.decode)
         return {"status": response.status, "body": payload, "headers": _headers(response)}
 
     async def unload(self) -> None:
@@ -146,22 +148,18 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
     async def _read(self, response: aiohttp.ClientResponse, request: str) -> bytes:
         """The whole body, unless it is longer than the limit."""
         parts: list[bytes] = []
-        size = response.content_length or 0
-        if size <= self.max_size_bytes:
-            size = 0
-            async for part in response.content.iter_any():
-                size += len(part)
-                if size > self.max_size_bytes:
-                    break
-                parts.append(part)
-        if size > self.max_size_bytes:
-            response.close()
-            raise NodeError(
-                f"{request}: the body is longer than {self.max_size_bytes:,} bytes",
-                code="http.size",
-                details={"max_size_bytes": self.max_size_bytes},
-                remedy="raise `max_size_bytes`, or ask the server for less",
-            )
+        size = 0
+        async for part in response.content.iter_any():
+            size += len(part)
+            if size > self.max_size_bytes:
+                response.close()
+                raise NodeError(
+                    f"{request}: the body is longer than {self.max_size_bytes:,} bytes",
+                    code="http.size",
+                    details={"max_size_bytes": self.max_size_bytes},
+                    remedy="raise `max_size_bytes`, or ask the server for less",
+                )
+            parts.append(part)
         return b"".join(parts)
 
 

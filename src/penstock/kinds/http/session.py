@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,6 +13,8 @@ from penstock.core.errors import NodeError
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 
@@ -32,6 +33,8 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def context(self) -> ssl.SSLContext:
         """The settings as OpenSSL takes them. Raises NodeError `http.tls`."""
+        import ssl
+
         for name, path in (("ca", self.ca), ("cert", self.cert), ("key", self.key)):
             if path and not os.path.isfile(path):  # noqa: PTH113 - pathlib costs an import
                 raise _unusable(f"`tls.{name}` names `{path}`, which is not a file", "check the path")

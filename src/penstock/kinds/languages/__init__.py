@@ -53,4 +53,4 @@ LANGUAGES: Final[dict[str, str]] = {
 def find_language(name: str) -> Language:
     """The language of that name, which is one of `LANGUAGES`."""
     module, _, function = LANGUAGES[name].partition(":")
-    return cast(Language, getattr(import_module(f"{__name__}.{module}"), function))
+    return cast("Language", getattr(import_module(f"{__name__}.{module}"), function))

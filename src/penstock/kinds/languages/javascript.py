@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MODULE: Final = re.compile(r"^\s*export\s+default\b", re.MULTILINE)
-_SCRIPT: Final = re.compile(r"^\s*(?:async\s+)?function\s+main\b|^\s*(?:const|let|var)\s+main\s*=", re.MULTILINE)
+_SCRIPT: Final = re.compile(
+    r"^\s*(?:async\s+)?function\s+main\b|^\s*(?:const|let|var)\s+main\s*=", re.MULTILINE
+)
 _PLACE: Final = re.compile(r"<input>:(\d+):(\d+)")
 _EXPRESSION: Final = "(args) => ("
 _TAG: Final = "\0penstock"
 _ESCAPED_TAG: Final = '"\\u0000penstock"'
+_WIDE_NUMBER: Final = re.compile(r"\d{16}")
 _SAFE_INTEGER: Final = 2**53 - 1
 
 
@@ -52,7 +55,7 @@ class JavaScript:
     """
 
     def __init__(self, code: str, options: Options) -> None:
-        self._code = code.strip().removesuffix(";") if _is_expression(code) else code
+        self._code = code.rstrip().removesuffix(";") if _is_expression(code) else code
         self._limit = options.limit_ms / 1000
         self._memory_bytes = options.memory_mb << 20
         self._lock = threading.Lock()
@@ -72,8 +75,10 @@ class JavaScript:
         try:
             found = msgspec.json.decode(body)
         except msgspec.DecodeError as error:
-            raise NodeError(f"what it answered is not valid text: {error}", code="snippet.result") from error
-        if _ESCAPED_TAG in body:
+            raise NodeError(
+                f"what it answered is not valid text: {error}", code="snippet.result"
+            ) from error
+        if _ESCAPED_TAG in body or _WIDE_NUMBER.search(body):
             found = _unmark(found)
         if outcome[0] == "+":
             return found
@@ -92,7 +97,9 @@ class JavaScript:
                 result = use(context)
             except _Interrupted:
                 if time.thread_time() - began >= 0.9 * self._limit:
-                    raise self._over_limit("time", f"it ran for more than {self._limit:g} s", "limit_ms") from None
+                    raise self._over_limit(
+                        "time", f"it ran for more than {self._limit:g} s", "limit_ms"
+                    ) from None
                 # QuickJS counts the processor time of all threads: others used up ours.
                 allowed *= 2
             except _Exhausted:
@@ -133,7 +140,7 @@ class _Context:
 
     def __init__(self, code: str, memory_bytes: int, seconds: float) -> None:
         # The package's own front starts a thread when it is imported.
-        import _quickjs  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
+        import _quickjs  # type: ignore[import-not-found, unused-ignore]
 
         self._js_error = _quickjs.JSException
         self._context = _quickjs.Context()
@@ -141,6 +148,7 @@ class _Context:
         self._context.set_time_limit(seconds)
         prelude = Path(__file__).with_name("prelude.js").read_text(encoding="utf-8")
         self._host = self._guarded(self._context.eval, prelude)
+        self._deadline = time.monotonic() + seconds
         try:
             self._adopt(code)
         except self._js_error as error:
@@ -149,6 +157,7 @@ class _Context:
     def allow(self, seconds: float) -> None:
         """How long the next call may take."""
         self._context.set_time_limit(seconds)
+        self._deadline = time.monotonic() + seconds
 
     def call(self, text: str, *, has_tags: bool) -> str:
         """The outcome of the code for the payload that `text` says."""
@@ -174,14 +183,16 @@ class _Context:
             function = self._guarded(self._context.eval, f"{_EXPRESSION}{code}\n)")
             self._guarded(self._host, "adopt", function)
         if not self._guarded(self._host, "callable"):
-            raise ValueError("what it exports is not a function: write `export default function (args) {...}`")
+            raise ValueError(
+                "what it exports is not a function: write `export default function (args) {...}`"
+            )
 
     def _settled(self) -> str | None:
         """Run what promises left to do; what came of it, if anything did."""
         while self._guarded(self._context.execute_pending_job):
-            outcome: str | None = self._guarded(self._host, "outcome")
-            if outcome is not None:
-                return outcome
+            # Every job has the whole time limit for itself, so that their sum needs one too.
+            if time.monotonic() > self._deadline:
+                raise _Interrupted
         return self._guarded(self._host, "outcome")  # type: ignore[no-any-return]
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -213,6 +224,8 @@ def _syntax_message(text: str, code: str) -> str:
     place = _place(text, code)
     hint = ""
     if _is_expression(code):
+        if place.startswith(f"line {code.count(chr(10)) + 2},"):
+            place, message = "at its end", "something is missing, or a bracket too many"
         hint = "; write an expression over `args`, or `export default function (args) {...}`"
     return f"{place}: {message}{hint}" if place else f"{message}{hint}"
 
@@ -232,7 +245,7 @@ def _is_plain(value: Payload) -> bool:
     """Whether JSON, as JavaScript reads it, can say all of this."""
     kind = type(value)
     if kind is int:
-        return -_SAFE_INTEGER <= value <= _SAFE_INTEGER
+        return bool(-_SAFE_INTEGER <= value <= _SAFE_INTEGER)
     if kind is dict:
         return all(map(_is_plain, value.values()))
     if kind is list:
@@ -257,10 +270,11 @@ def _mark(value: Payload) -> Payload:
 
 
 def _unmark(value: Payload) -> Payload:
+    """The inverse of `_mark`. A number that no double can tell from its neighbours is a double."""
     if isinstance(value, list):
         return [_unmark(item) for item in value]
     if not isinstance(value, dict):
-        return value
+        return value if _is_plain(value) else float(value)
     if value.keys() != {_TAG}:
         return {key: _unmark(item) for key, item in value.items()}
     tag = value[_TAG]

@@ -49,15 +49,15 @@ def _environment(*, native: bool) -> jinja2.Environment:
         """The same, answering values."""
 
     kind = NativeSandbox if native else Sandbox
-    return kind(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - it renders text, not pages
+    return kind(undefined=StrictUndefined, autoescape=False)
 
 
 def _failure(error: Exception) -> NodeError:
     from jinja2 import UndefinedError
-    from jinja2.sandbox import SecurityError
+    from jinja2.exceptions import SecurityError
 
     if isinstance(error, UndefinedError):
-        remedy = "the payload is `input`, and the keys of a mapping are names: write `{{ name | default('') }}`"
+        remedy = "the payload is `input`; for what may be missing write `{{ input.name | default('') }}`"
         return NodeError(str(error), code="snippet.undefined", remedy=remedy)
     if isinstance(error, SecurityError):
         return NodeError(str(error), code="snippet.forbidden", remedy="a template reads payloads only")

@@ -27,7 +27,7 @@ def compile_yaml(code: str, options: Options) -> Program:  # noqa: ARG001 - it h
 
 
 def _read(code: str, file: str) -> Payload:
-    from penstock.document.source import read_source  # noqa: PLC0415
+    from penstock.document.source import read_source
 
     try:
         return read_source(code, file=file).data

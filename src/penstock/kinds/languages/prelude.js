@@ -52,8 +52,11 @@
 
   // Outcomes are text: `+` and the JSON of an answer, or `-` and the JSON of a failure.
   function refuse(error) {
+    // An engine that is out of memory throws null: it cannot make an error to say so.
+    if (error === null) return '-' + '{"name":"InternalError","message":"out of memory"}';
     if (!(error instanceof Object)) return '-' + stringify({ code: 'thrown', message: String(error) });
-    const facts = { ...describe(error), name: error.name, stack: error.stack };
+    const stack = error instanceof Failure ? '' : error.stack;
+    const facts = { ...describe(error), name: error.name, stack };
     try {
       return '-' + stringify(facts, replace);
     } catch {

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from penstock.kinds.shell.group import end_group
 from penstock.kinds.shell.output import Output
 
 _STDIN: Final = 0
-_FIRST_LOOK: Final = 0.002
-_LONGEST_PAUSE: Final = 0.05
-"""Seconds between two looks at a group that was asked to end."""
+_REAPING: Final = 1.0
+"""Seconds that a killed child has to vanish; one that hangs in the kernel takes longer."""
 
 
 class Child(asyncio.SubprocessProtocol):
@@ -26,8 +25,10 @@ class Child(asyncio.SubprocessProtocol):
     def __init__(self, outputs: Mapping[int, Output]) -> None:
         self._outputs = outputs
         self._open = set(outputs)
-        self._gone = asyncio.get_running_loop().create_future()
+        self._exited = asyncio.Event()
+        self._over = asyncio.Event()
         self._silent = asyncio.Event()
+        self._error: Exception | None = None
         self._transport: asyncio.SubprocessTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,15 +46,16 @@ class Child(asyncio.SubprocessProtocol):
                 self._silent.set()
 
     def process_exited(self) -> None:
-        if not self._gone.done():
-            self._gone.set_result(None)
+        self._exited.set()
+        self._over.set()
 
     def _feed(self, fd: int, data: bytes, *, final: bool = False) -> None:
         try:
             self._outputs[fd].feed(data, final=final)
         except Exception as error:  # noqa: BLE001 - nobody is above a callback; `finish` raises it
-            if not self._gone.done():
-                self._gone.set_exception(error)
+            self._error = self._error or error
+            self._over.set()
+            self._silent.set()
 
     async def finish(self, stdin: bytes | None, grace: float) -> int:
         """Feed the child, and wait for its end and the end of its output. Returns its code.
@@ -66,31 +68,34 @@ class Child(asyncio.SubprocessProtocol):
             pipe: Any = transport.get_pipe_transport(_STDIN)
             pipe.write(stdin)
             pipe.write_eof()
-        await self._gone
-        await self._quiet(grace)
+        await self._over.wait()
+        await _reached(self._silent, grace)
+        if self._error is not None:
+            raise self._error
         code = transport.get_returncode()
         assert code is not None
         return code
 
-    async def _quiet(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._silent.wait()
-        except TimeoutError:
-            return
-
     async def end(self, grace: float) -> None:
-        """End whatever is left of the group: SIGTERM, `grace` seconds, SIGKILL."""
+        """Leave no process of the group behind."""
         transport = self._transport
         if transport is None:
             return
-        group = transport.get_pid()
         try:
-            if _signal(group, signal.SIGTERM):
-                await _empty(group, grace)
+            await end_group(transport.get_pid(), grace)
         finally:
-            _signal(group, signal.SIGKILL)
+            # Dead is not yet reaped: without this the child would be left as a zombie.
+            await _reached(self._exited, _REAPING)
             transport.close()
+
+
+async def _reached(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer than so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
 
 
 async def converse(
@@ -108,35 +113,33 @@ async def converse(
     Raises OSError when the program cannot be started, and what the outputs raise.
     """
     child = Child(outputs)
-    await asyncio.get_running_loop().subprocess_exec(
-        lambda: child,
-        *argv,
-        stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=directory,
-        env=dict(environment),
-        start_new_session=True,
+    start = asyncio.create_task(
+        asyncio.get_running_loop().subprocess_exec(
+            lambda: child,
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=directory,
+            env=dict(environment),
+            start_new_session=True,
+        ),
+        name=f"start {argv[0]}",
     )
     try:
+        # Shielded: asyncio would end a half-started program, but not what that has started.
+        await asyncio.shield(start)
         return await child.finish(stdin, grace)
     finally:
+        await _settled(start)
         await child.end(grace)
 
 
-def _signal(group: int, number: int) -> bool:
-    """Signal a process group; False when there is none any more."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a dead group
-        return False
-    return True
+async def _settled(start: asyncio.Task[Any]) -> None:
+    """Wait for the start of a program, however often that is cancelled: it takes milliseconds.
 
-
-async def _empty(group: int, seconds: float) -> None:
-    """Wait until the group has no process, but no longer than so many seconds."""
-    loop = asyncio.get_running_loop()
-    deadline, pause = loop.time() + seconds, _FIRST_LOOK
-    while _signal(group, 0) and loop.time() < deadline:
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+    The cancellation is not lost. The caller is in its `finally`, and passes it on.
+    """
+    while not start.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([start])

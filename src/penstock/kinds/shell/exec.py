@@ -160,6 +160,10 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
             reason, remedy = f"its working directory `{self.cwd}` does not exist", "correct `cwd`"
         elif isinstance(error, PermissionError):
             remedy = f"make it executable: chmod +x {shlex.quote(program)}"
+        elif isinstance(error, OSError) and error.errno == errno.ENOEXEC:
+            remedy = (
+                "name the program that reads it before it, or give it a first line such as #!/bin/sh"
+            )
         elif isinstance(error, OSError) and error.errno == errno.E2BIG:
             remedy = "hand large data over by `stdin` rather than by `args` or `environment`"
         return NodeError(

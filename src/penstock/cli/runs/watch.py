@@ -1,0 +1,113 @@
+"""`penstock runs watch` and `penstock runs logs`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.cli import options
+from penstock.cli.app import App, pass_app
+from penstock.cli.completion import complete_fid
+from penstock.cli.exits import Exit
+from penstock.cli.lookup import find_run
+from penstock.core.payload import to_json
+from penstock.core.record import RunRecord
+
+if TYPE_CHECKING:
+    from penstock.core.events import Event
+    from penstock.core.store import Store
+
+
+@click.command()
+@click.argument("fid", default="@", shell_complete=complete_fid)
+@click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
+@options.as_json
+@options.store
+@options.progress
+@options.debug
+@options.color
+@pass_app
+def watch(app: App, fid: str, *, events: bool, as_json: bool) -> Exit:
+    """Follow a run until it ends, wherever it is executed.
+
+    Ctrl-C stops watching, and the run goes on. The exit code tells how the run ended.
+    """
+    from penstock.cli.execution import follow, report, views
+
+    async def main() -> RunRecord:
+        store = app.open_store(create=False)
+        await store.open()
+        try:
+            row = await find_run(store, fid)
+            if not row.state.terminal and not await store.alive(row.owner):
+                app.console.hint(f"no process executes it now; `penstock runs resume {row.fid}` goes on")
+            record = RunRecord(fid=row.fid)
+            shown = views(app, events=events, detail=True)
+            await follow(stream(store, row.fid), record, shown)
+        finally:
+            await store.close()
+        return record
+
+    return report(app, asyncio.run(main()), as_json=as_json)
+
+
+@click.command()
+@click.argument("fid", default="@", shell_complete=complete_fid)
+@click.option("--follow", "-f", "following", is_flag=True, help="Wait for more until the run ends.")
+@click.option("--node", default="", metavar="NAME", help="Only what this node said.")
+@options.as_json
+@options.store
+@options.debug
+@options.color
+@pass_app
+def logs(app: App, fid: str, *, following: bool, node: str, as_json: bool) -> None:
+    """Print what the nodes of a run said: messages, stdout and stderr."""
+    from penstock.cli.lines import said
+
+    console = app.console
+
+    def show(event: Event) -> None:
+        words = said(event)
+        if words is None or (node and node not in event.node.split("/") and node != event.node):
+            return
+        if as_json:
+            console.out(to_json(event.to_mapping()).decode())
+            return
+        text, style = words
+        gutter = console.style(f"{event.node} │", "dim", stream=console.stdout)
+        for part in text.splitlines():
+            console.out(f"{gutter} {console.style(part, style, stream=console.stdout)}")
+
+    async def main() -> None:
+        store = app.open_store(create=False)
+        await store.open()
+        try:
+            row = await find_run(store, fid)
+            if following:
+                async for event in stream(store, row.fid):
+                    show(event)
+            else:
+                for event in await store.events(row.fid):
+                    show(event)
+        finally:
+            await store.close()
+
+    asyncio.run(main())
+
+
+async def stream(store: Store, fid: str) -> AsyncIterator[Event]:
+    """Every event of a run, whoever executes it, until the terminal one."""
+    after = 0
+    while True:
+        # No limit: a store unpacks whole commits, so each page of a large one would cost all of it.
+        events = await store.events(fid, after=after)
+        for event in events:
+            after = event.seq
+            yield event
+            if event.terminal:
+                return
+        if not events:
+            await store.changed(fid, after=after)

@@ -1,0 +1,193 @@
+"""Kinds that choose which way a payload goes, and bring ways together again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import msgspec
+
+from penstock.core.payload import Payload
+from penstock.core.policies import Join
+from penstock.core.ports import Port, Ports, family, index
+from penstock.engine.kind import Action, Inputs, Outputs, field
+from penstock.kinds.languages.cel import Expression, Scope, needed_functions
+
+if TYPE_CHECKING:
+    from penstock.engine.context import Context
+
+
+class If(Action, kind="if", aliases=("control.if",), pure=True, normalised=True):
+    """Send the payload one way or the other.
+
+    Config: when, a CEL condition over `self`, the payload. Without it the payload decides:
+    null, false, 0 and what is empty are false.
+
+    Ports: in → true, or false. `out[0]` and `out[1]` are other names for them.
+
+    Errors: those of a CEL expression: `expression.missing` when the payload lacks a field that
+    the condition names, `expression.type` when it answers neither true nor false.
+
+    Example:
+        flow: gate
+        inputs: {count: {type: integer}}
+        nodes:
+          - {kind: if, name: gate, when: self.count > 10, links: {"true": many, "false": few}}
+          - {kind: snippet, name: many, language: text, code: a lot}
+          - {kind: snippet, name: few, language: text, code: not much}
+    """
+
+    when: str | bool | None = None
+    condition: Expression | None = field(init=False, default=None)
+
+    in_ports: ClassVar[Ports] = {"in": Port(doc="what is asked about", default=None)}
+    out_ports: ClassVar[Ports] = {
+        "true": Port(doc="the payload, when the condition holds"),
+        "false": Port(doc="the payload, when it does not"),
+        "out[]": Port(doc="`out[0]` is `true`, `out[1]` is `false`"),
+    }
+
+    def check(self) -> None:
+        if self.when is not None:
+            self.condition = _condition(self.when, "when")
+
+    def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        payload = inputs["in"]
+        names = ("true", "out[0]") if self._holds(payload) else ("false", "out[1]")
+        # Only one of the two names unless both are linked, so that a leaf answers the payload.
+        linked = [name for name in names if ctx.linked(name)]
+        return dict.fromkeys(linked or names[:1], payload)
+
+    def _holds(self, payload: Payload) -> bool:
+        if self.condition is None:
+            return bool(payload)
+        return self.condition.holds(Scope(payload, self.condition.functions))
+
+
+class Case(msgspec.Struct, forbid_unknown_fields=True):
+    """One case of a `switch`: a CEL condition, and the port of the payloads it holds for."""
+
+    when: str | bool
+    port: str
+
+
+class Switch(Action, kind="switch", aliases=("control.switch",), pure=True, normalised=True):
+    """Send the payload to the port of the first case that holds.
+
+    Config: match, a list of cases, each with `when`, a CEL condition over `self`, and `port`.
+    `when: 'true'` at the end holds for everything else.
+
+    Ports: in → out[i]. No case holds → nothing is sent, and the branches close.
+
+    Errors: those of a CEL expression, see `if`. A condition that fails ends the switch:
+    ask with `has(self.field)` before a field that may be missing.
+
+    Example:
+        flow: sort
+        inputs: {size: {type: integer}}
+        nodes:
+          - kind: switch
+            name: sort
+            match:
+              - {when: self.size > 100, port: "out[0]"}
+              - {when: 'true', port: "out[1]"}
+            links: {"out[0]": large, "out[1]": small}
+          - {kind: snippet, name: large, language: text, code: large}
+          - {kind: snippet, name: small, language: text, code: small}
+    """
+
+    match: list[Case]
+    cases: list[tuple[Expression, str]] = field(init=False, default_factory=list)
+
+    in_ports: ClassVar[Ports] = {"in": Port(doc="what the cases are asked about", default=None)}
+    out_ports: ClassVar[Ports] = {"out[]": Port(doc="the payload, when the case of this port holds")}
+
+    def check(self) -> None:
+        cases: list[tuple[Expression, str]] = []
+        mistakes: list[str] = []
+        for number, case in enumerate(self.match):
+            if family(case.port) != "out[]":
+                mistakes.append(
+                    f"match[{number}].port: there is no `{case.port}`; write `out[{number}]`"
+                )
+            try:
+                cases.append((_condition(case.when, f"match[{number}].when"), case.port))
+            except ValueError as error:
+                mistakes.append(str(error))
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        self.cases = cases
+        self._functions = needed_functions(condition for condition, _ in cases)
+
+    def run(self, inputs: Inputs) -> Outputs:
+        payload = inputs["in"]
+        scope = Scope(payload, self._functions)
+        port = next((port for condition, port in self.cases if condition.holds(scope)), None)
+        return None if port is None else {port: payload}
+
+
+class Merge(Action, kind="merge", aliases=("control.merge",), pure=True, normalised=True):
+    """Bring branches together again.
+
+    It waits until each linked in-port has its packet, or can get none any more, and is
+    skipped when none came. A branch that was not taken therefore never holds it up. With
+    `join: all` it is skipped as soon as one of its branches stays empty.
+
+    Config: mode, `list` (the default) for all that came, in the order of the ports, or
+    `first` for the one that came; of several, the first in the order of the ports.
+
+    Ports: in[i] → out. Links from several branches to plain `in` do not wait for each
+    other: such a merge fires for every packet.
+
+    Example:
+        flow: both
+        nodes:
+          - {kind: snippet, name: left, language: text, code: left, links: {out: "merge.in[0]"}}
+          - {kind: snippet, name: right, language: text, code: right, links: {out: "merge.in[1]"}}
+          - {kind: merge, name: merge}
+    """
+
+    mode: Literal["list", "first"] = "list"
+
+    default_join: ClassVar[Join] = Join.ANY
+    in_ports: ClassVar[Ports] = {
+        "in[]": Port(doc="one branch each"),
+        "in": Port(doc="a packet on its own", default=None),
+    }
+    out_ports: ClassVar[Ports] = {"out": Port(doc="what came")}
+
+    def run(self, inputs: Inputs) -> Outputs:
+        members = sorted((port for port in inputs if port != "in"), key=lambda port: index(port) or 0)
+        came = [inputs[port] for port in members]
+        if not members or inputs.get("in") is not None:
+            came.insert(0, inputs.get("in"))
+        return {"out": came[0] if self.mode == "first" else came}
+
+
+class Nop(Action, kind="nop", aliases=("control.nop",), pure=True, normalised=True):
+    """Take a payload and do nothing.
+
+    It sends nothing, so that its branch ends here and adds nothing to the response.
+
+    Ports: in.
+
+    Example:
+        flow: quiet
+        nodes:
+          - {kind: snippet, name: talk, language: text, code: ssh, links: {out: nop}}
+          - {kind: nop, name: nop}
+    """
+
+    in_ports: ClassVar[Ports] = {"in": Port(doc="anything", default=None)}
+    out_ports: ClassVar[Ports] = {}
+
+    def run(self, inputs: Inputs) -> Outputs:  # noqa: ARG002 - that is its nature
+        return None
+
+
+def _condition(when: str | bool, path: str) -> Expression:
+    """The compiled condition. Raises ValueError that names its place in the config."""
+    code = when if isinstance(when, str) else str(when).lower()
+    try:
+        return Expression(code)
+    except ValueError as error:
+        raise ValueError(f"{path}: `{code}` is not a condition: {error}") from error

@@ -1,0 +1,213 @@
+"""A process that runs flows whose steps leave a mark: `python -m tests.crash.flows FOLDER COUNT`.
+
+It goes on with what an earlier process of the same folder left unfinished, starts what was
+never started, and ends when all flows have ended. Each of the 20 effectful steps of a flow
+adds one line to the ledger: run, firing, idempotency key, attempt.
+"""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+from penstock import Action, Context, Duration, FlowContext, Inputs, NodeError, Outputs, Retry, Runtime, Scheme, flow, step
+from penstock.engine.loading import Loader
+from penstock.kinds import standard_scheme
+from penstock.store.sqlite import SqliteStore
+from penstock.testing.crash import CrashPoint, ProbedStore
+
+STEPS: Final = 20
+AT_A_TIME: Final = 24
+"""Flows under way at the same time, so that there is always something left to start."""
+
+_LEDGER = "ledger"
+_RETRY = Retry(attempts=50, delay=Duration(milliseconds=5), factor=1.0)
+
+
+class Ledger:
+    """The marks of all processes in one file; a line is written whole or not at all."""
+
+    def __init__(self, path: Path, crash: CrashPoint) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._crash = crash
+        self._failed: Counter[str] = Counter()
+
+    def mark(self, fid: str, firing: str, key: str, attempt: int) -> None:
+        self._crash("effect.begins")
+        os.write(self._file, f"{fid} {firing} {key} {attempt}\n".encode())
+        self._crash("effect.done")
+
+    def fail_at_first(self, key: str) -> None:
+        """Fail the first time that this process asks for a key."""
+        self._failed[key] += 1
+        if self._failed[key] == 1:
+            raise NodeError("the first time in this process", code="first")
+
+
+LEDGERS: Final[list[Ledger]] = []
+"""The one ledger of this process; Python steps have no other way to it than the module."""
+
+
+def numbers(count: int) -> int:
+    """The sum that a flow of so many steps returns."""
+    return count * (count - 1) // 2
+
+
+# --- Python flows -------------------------------------------------------------------
+
+
+@step(blocking=False, retry=_RETRY)
+def mark(fid: str, firing: str, number: int) -> int:
+    """An effectful step. Every fourth fails at first."""
+    key = f"{fid}:{firing}"
+    if number % 4 == 3:
+        LEDGERS[0].fail_at_first(key)
+    LEDGERS[0].mark(fid, firing, key, 0)
+    return number
+
+
+@flow
+async def sequence(ctx: FlowContext, short: str, long: str) -> int:
+    """20 steps one after the other, with durable delays between some of them."""
+    total = 0
+    for number in range(STEPS):
+        place = number + 1 + (number > 5) + (number > 12)
+        total += await ctx.step(mark, ctx.fid, f"mark#{place}", number)
+        if number in (5, 12):
+            await ctx.sleep(short if number == 5 else long)
+    return total
+
+
+@flow
+async def strands(ctx: FlowContext, short: str) -> int:
+    """12 steps in three strands at the same time, and 8 in a child flow."""
+
+    async def strand(number: int) -> int:
+        total = 0
+        for turn in range(4):
+            place = f"1.{number}.{turn + 1 + (turn > 1)}"
+            total += await ctx.step(mark, ctx.fid, f"mark#{place}", 4 * number + turn)
+            if turn == 1:
+                await ctx.sleep(short)
+        return total
+
+    found = await ctx.gather(*(strand(number) for number in range(3)))
+    return sum(found) + await ctx.call(rest, path="rest#2/")
+
+
+@flow
+async def rest(ctx: FlowContext, path: str) -> int:
+    """The last 8 steps, as a child of whoever calls."""
+    return sum(
+        [await ctx.step(mark, ctx.fid, f"{path}mark#{place}", 11 + place) for place in range(1, 9)]
+    )
+
+
+# --- graph flows --------------------------------------------------------------------
+
+
+class Mark(Action, kind="crash.mark"):
+    """The effectful step as a kind: adds its number to what arrives. flaky: fails at first."""
+
+    number: int = 0
+    flaky: bool = False
+
+    async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        if self.flaky:
+            LEDGERS[0].fail_at_first(ctx.idempotency_key)
+        LEDGERS[0].mark(ctx.fid, ctx.node, ctx.idempotency_key, ctx.attempt)
+        before = inputs["in"] if isinstance(inputs["in"], int) else 0
+        return {"out": before + self.number}
+
+
+class Total(Action, kind="crash.total", pure=True):
+    """The sum of all numbers inside what arrives."""
+
+    def run(self, inputs: Inputs) -> Outputs:
+        return {"out": _sum(inputs["in"])}
+
+
+def _sum(value: Any) -> int:
+    return sum(map(_sum, value)) if isinstance(value, list) else int(value)
+
+
+def chain(short: str, long: str) -> str:
+    """20 nodes in a row, some flaky, with two delays."""
+    lines = ["flow: chain", "nodes:"]
+    for number in range(STEPS):
+        target = {6: "nap", 13: "rest"}.get(number + 1, f"s{number + 1}")
+        links = f", links: {{out: {target}}}" if number + 1 < STEPS else ""
+        flaky = ", flaky: true, retry: {attempts: 50, delay: 5ms, factor: 1}" if number % 4 == 3 else ""
+        lines.append(f"  - {{kind: crash.mark, name: s{number}, number: {number}{flaky}{links}}}")
+    lines.append(f"  - {{kind: time.delay, name: nap, duration: {short}, links: {{out: s6}}}}")
+    lines.append(f"  - {{kind: time.delay, name: rest, duration: {long}, links: {{out: s13}}}}")
+    return "\n".join(lines)
+
+
+def each(short: str) -> str:
+    """A loop over five items at the same time, with four steps and a delay for each."""
+    return f"""
+flow: each
+nodes:
+  - {{kind: loop, name: each, items: [0, 4, 8, 12, 16], concurrency: 3, links: {{out: s0, done: total}}}}
+  - {{kind: crash.mark, name: s0, links: {{out: s1}}}}
+  - {{kind: crash.mark, name: s1, number: 1, flaky: true, retry: {{attempts: 50, delay: 5ms}}, links: {{out: nap}}}}
+  - {{kind: time.delay, name: nap, duration: {short}, links: {{out: [s2, s3]}}}}
+  - {{kind: crash.mark, name: s2, number: 2}}
+  - {{kind: crash.mark, name: s3, number: 3}}
+  - {{kind: crash.total, name: total}}
+"""
+
+
+RESULTS: Final = {
+    "sequence": numbers(STEPS),
+    "strands": numbers(STEPS),
+    "chain": numbers(STEPS),
+    "each": sum(2 * (item + 1) + 5 for item in (0, 4, 8, 12, 16)),
+}
+
+
+def scheme() -> Scheme:
+    found = standard_scheme()
+    found.add(Mark, Total)
+    return found
+
+
+def fid_of(number: int) -> str:
+    """The run id of a flow; a higher number is a later run."""
+    return f"crash{number:015d}"
+
+
+async def main(folder: Path, count: int) -> None:
+    crash = CrashPoint.from_environment()
+    LEDGERS.append(Ledger(folder / _LEDGER, crash))
+    kinds = scheme()
+    loader = Loader(kinds)
+    short, long = "15ms", "1100ms"
+    for name, text in (("chain", chain(short, long)), ("each", each(short))):
+        (folder / f"{name}.yaml").write_text(text)
+    graphs = [loader.load(folder / "chain.yaml"), loader.load(folder / "each.yaml")]
+    store = ProbedStore(SqliteStore(folder / "journal.db"), crash)
+    room = asyncio.Semaphore(AT_A_TIME)
+    async with Runtime(store, scheme=kinds, flows=[sequence, strands], probe=crash, evict_after=0.05) as runtime:
+
+        async def see_to(number: int) -> None:
+            async with room:
+                fid = fid_of(number)
+                if await store.run(fid) is None:
+                    subject = (sequence, strands, *graphs)[number % 4]
+                    inputs = {"short": short, "long": long if number % 8 == 0 else short}
+                    await runtime.launch(
+                        subject, {name: inputs[name] for name in subject.input_schema["properties"]}, fid=fid
+                    )
+                await runtime.get(fid).result()
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(count):
+                group.create_task(see_to(number), name=f"flow {number}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,326 @@
+"""What a failure does: error ports, the three strategies, and what the result says."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.engine.flows import graph
+from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story, until
+
+from penstock import (
+    Action,
+    Context,
+    Control,
+    ControlContext,
+    Error,
+    Inputs,
+    NodeError,
+    Outputs,
+    Port,
+    Runtime,
+    node,
+)
+from penstock.core.errors import RunFailed
+from penstock.core.policies import Join
+from penstock.core.states import RunState
+from penstock.testing.clock import FakeClock
+
+
+@node("give", pure=True)
+def give(value: Any = None, *, what: Any = None) -> Any:
+    return value if what is None else what
+
+
+@node("fail")
+async def fail(value: Any = None, *, text: str = "no luck", code: str = "luck") -> None:
+    raise NodeError(text, code=code, details={"value": value}, remedy="try a coin")
+
+
+@node("pure.fail", pure=True)
+def fail_plain(value: Any = None) -> None:
+    raise ValueError("no luck")
+
+
+class Gather(Action, kind="gather", pure=True):
+    default_join = Join.ANY
+    in_ports = {"in[]": Port()}
+
+    def run(self, inputs: Inputs) -> Outputs:
+        return {"out": list(inputs.values())}
+
+
+class Within(Control, kind="within"):
+    in_ports = {"in": Port(default=None)}
+    out_ports = {"out": Port(call=True), "done": Port()}
+
+    async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
+        return {"done": await ctx.call("out", inputs["in"])}
+
+
+KINDS = (give, fail, fail_plain, Gather, Within)
+
+
+async def test_a_failure_that_nothing_catches_fails_the_run(runtime: Runtime) -> None:
+    run = await runtime.start(graph("{flow: f, nodes: [{kind: fail, name: a}]}", *KINDS), value=7)
+    with pytest.raises(RunFailed, match=r"failed at `a`: no luck\ntry a coin") as raised:
+        await result_of(run)
+    error = raised.value.error
+    assert (error.code, error.message, error.node) == ("luck", "no luck", "a")
+    assert error.details == {"value": 7}
+    assert raised.value.fid == run.fid
+    row = await run.row()
+    assert (row.state, row.error) == (RunState.FAILED, "no luck")
+
+
+async def test_an_exception_is_named_by_its_class(runtime: Runtime) -> None:
+    run = await runtime.start(graph("{flow: f, nodes: [{kind: pure.fail, name: a}]}", *KINDS))
+    with pytest.raises(RunFailed) as raised:
+        await result_of(run)
+    assert (raised.value.error.code, raised.value.error.message) == ("ValueError", "ValueError: no luck")
+
+
+@pytest.mark.parametrize("kind", ["fail", "pure.fail"])
+@pytest.mark.parametrize("record", ["full", "none"])
+async def test_what_the_error_branch_answers_takes_the_place_of_the_output(
+    runtime: Runtime, kind: str, record: str
+) -> None:
+    text = f"""
+    flow: f
+    settings: {{record: {record}}}
+    nodes:
+      - {{kind: {kind}, name: a, links: {{error: sorry, out: never}}}}
+      - {{kind: give, name: sorry, what: sorry}}
+      - {{kind: give, name: never}}
+      - {{kind: give, name: z, what: z}}
+    """
+    run = await runtime.start(graph(text, *KINDS))
+    assert await result_of(run) == ["sorry", "z"]
+
+
+async def test_an_error_port_carries_the_error(runtime: Runtime) -> None:
+    text = "{flow: f, nodes: [{kind: fail, name: a, links: {error: b}}, {kind: give, name: b}]}"
+    run = await runtime.start(graph(text, *KINDS))
+    found = await result_of(run)
+    assert isinstance(found, Error)
+    assert found.error() == "no luck"
+    assert (await run.row()).state is RunState.COMPLETED
+
+
+async def test_an_error_reaches_a_join_as_a_value(runtime: Runtime) -> None:
+    text = """
+    flow: f
+    nodes:
+      - {kind: fail, name: a, links: {out: "g.in[0]", error: "g.in[1]"}}
+      - {kind: give, name: b, what: 1, links: {out: "g.in[2]", error: "g.in[3]"}}
+      - {kind: gather, name: g}
+    """
+    found = await result_of(await runtime.start(graph(text, *KINDS)))
+    assert [getattr(item, "code", item) for item in found] == ["luck", 1]
+
+
+async def test_without_a_failure_the_error_branch_is_skipped(runtime: Runtime) -> None:
+    text = """
+    flow: f
+    nodes: [{kind: give, name: a, what: 1, links: {error: sorry, out: b}}, {kind: give, name: sorry}, {kind: give, name: b}]
+    """
+    run = await runtime.start(graph(text, *KINDS))
+    assert await result_of(run) == 1
+    assert lines(await story(run), "node.skipped") == ["node.skipped sorry"]
+
+
+async def test_an_error_port_does_not_catch_what_fails_further_down(runtime: Runtime) -> None:
+    text = """
+    flow: f
+    nodes:
+      - {kind: give, name: a, what: 1, links: {out: b, error: sorry}}
+      - {kind: fail, name: b}
+      - {kind: give, name: sorry}
+    """
+    with pytest.raises(RunFailed, match="failed at `b`"):
+        await result_of(await runtime.start(graph(text, *KINDS)))
+
+
+async def test_a_failure_in_the_error_branch_fails_the_run(runtime: Runtime) -> None:
+    text = "{flow: f, nodes: [{kind: fail, name: a, links: {error: b}}, {kind: fail, name: b, text: worse}]}"
+    with pytest.raises(RunFailed, match="failed at `b`: worse"):
+        await result_of(await runtime.start(graph(text, *KINDS)))
+
+
+async def test_stop_cancels_what_runs(runtime: Runtime) -> None:
+    cancelled: list[str] = []
+    began = asyncio.Event()
+
+    @node("hold")
+    async def hold(value: Any = None) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append("hold")
+
+    @node("fail.later")
+    async def fail_later(value: Any = None) -> None:
+        await began.wait()
+        raise OSError("enough")
+
+    text = "{flow: f, nodes: [{kind: hold, name: a}, {kind: fail.later, name: b}]}"
+    run = await runtime.start(graph(text, hold, fail_later))
+    with pytest.raises(RunFailed, match="enough"):
+        await result_of(run)
+    assert cancelled == ["hold"]
+
+
+async def test_continue_completes_and_lists_what_failed(runtime: Runtime) -> None:
+    text = """
+    flow: f
+    settings: {on_error: continue}
+    nodes:
+      - {kind: fail, name: a, links: {out: behind}}
+      - {kind: give, name: behind}
+      - {kind: pure.fail, name: b}
+      - {kind: give, name: c, what: 1}
+    """
+    run = await runtime.start(graph(text, *KINDS))
+    assert await result_of(run) == 1
+    events = await story(run)
+    assert [error.node for error in events[-1].data["failures"]] == ["a", "b"]
+    assert "node.skipped behind" in lines(events)
+    assert (await run.row()).state is RunState.COMPLETED
+
+
+async def test_continue_does_not_reach_into_calls(runtime: Runtime) -> None:
+    text = """
+    flow: f
+    settings: {on_error: continue}
+    nodes: [{kind: within, name: w, links: {out: a}}, {kind: fail, name: a}, {kind: give, name: c, what: 1}]
+    """
+    run = await runtime.start(graph(text, *KINDS))
+    assert await result_of(run) == 1
+    failures = (await story(run))[-1].data["failures"]
+    assert [(error.node, error.code) for error in failures] == [("w[0]/a", "luck")]
+
+
+async def test_retry_runs_the_flow_again_as_often_as_it_says(runtime: Runtime) -> None:
+    count = 0
+
+    @node("third")
+    async def third(value: Any = None, *, ctx: Context) -> str:
+        nonlocal count
+        count += 1
+        ctx.state["count"] = ctx.state.get("count", 0) + 1
+        if count < 3:
+            raise OSError("not yet")
+        return f"{count} {ctx.state['count']}"
+
+    text = """
+    flow: f
+    settings: {on_error: {strategy: retry, max_retries: 2}}
+    nodes: [{kind: give, name: a, what: 1, links: {out: b}}, {kind: third, name: b}]
+    """
+    run = await runtime.start(graph(text, give, third))
+    assert await result_of(run) == "3 1", "state begins anew with each restart"
+    resumed = data_of(await story(run), "run.resumed")
+    assert [(facts["reason"], facts["restart"]) for facts in resumed] == [("restart", 1), ("restart", 2)]
+    assert all(facts["error"].code == "OSError" for facts in resumed)
+
+
+async def test_retry_gives_up_with_the_last_failure(timed: Runtime, clock: FakeClock) -> None:
+    text = """
+    flow: f
+    settings: {on_error: {strategy: retry, max_retries: 2, delay: 10s}}
+    nodes: [{kind: fail, name: a}]
+    """
+    run = await timed.start(graph(text, *KINDS))
+    for number in (1, 2):
+        await until(lambda number=number: clock.pending)  # type: ignore[misc]
+        assert len(data_of(await timed.store.events(run.fid), "node.failed", "a")) <= number
+        await pass_time(clock, 10)
+    with pytest.raises(RunFailed, match="no luck"):
+        await result_of(run)
+    assert len(data_of(await story(run), "node.failed", "a")) == 3
+
+
+async def test_a_run_can_be_cancelled_while_it_waits_to_begin_again(timed: Runtime, clock: FakeClock) -> None:
+    text = """
+    flow: f
+    settings: {on_error: {strategy: retry, delay: 1h}}
+    nodes: [{kind: fail, name: a}]
+    """
+    run = await timed.start(graph(text, *KINDS))
+    await seen(run, "run.resumed")
+    async with asyncio.timeout(1):
+        await run.cancel()
+    await pass_time(clock, 7200)
+    assert lines(await story(run), "run.")[-1] == "run.cancelled"
+
+
+async def test_a_child_s_failure_is_its_caller_s_and_names_the_firing_inside(runtime: Runtime) -> None:
+    text = """
+    flow: f
+    nodes:
+      - {kind: within, name: w, links: {out: x, error: caught}}
+      - {kind: within, name: x, links: {out: y}}
+      - {kind: fail, name: y}
+      - {kind: give, name: caught}
+    """
+    found = await result_of(await runtime.start(graph(text, *KINDS)))
+    assert (found.code, found.node, found.message) == ("luck", "w[0]/x[0]/y", "no luck")
+    assert found.details == {"value": {}}
+
+
+async def test_nested_errors_survive_as_payloads(runtime: Runtime, tmp_path: Any) -> None:
+    @node("nest")
+    async def nest() -> None:
+        try:
+            raise ValueError("inner")
+        except ValueError as inner:
+            raise NodeError("outer", code="o", details={"cause": inner, "list": [OSError("x")]}) from inner
+
+    text = "{flow: f, nodes: [{kind: nest, name: a, links: {error: b}}, {kind: give, name: b}]}"
+    async with Runtime(f"sqlite:///{tmp_path}/runs.db") as durable:
+        for place in (runtime, durable):
+            found = await result_of(await place.start(graph(text, nest, give)))
+            assert found.code == "o"
+            assert found.details["cause"] == Error(code="ValueError", message="ValueError: inner")
+            assert found.details["list"][0].code == "OSError"
+
+
+async def test_an_exception_group_is_one_failure(runtime: Runtime) -> None:
+    @node("group")
+    async def group(value: Any = None) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_raise("one"), name="one")
+            tasks.create_task(_raise("two"), name="two")
+
+    text = "{flow: f, nodes: [{kind: group, name: a, links: {error: b}}, {kind: give, name: b}]}"
+    found = await result_of(await runtime.start(graph(text, group, give)))
+    assert found.code == "ExceptionGroup"
+
+
+async def _raise(text: str) -> None:
+    raise OSError(text)
+
+
+async def test_a_caught_group_of_failures_leaves_no_trace(runtime: Runtime) -> None:
+    @node("careful")
+    async def careful(value: Any = None) -> str:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_raise("one"), name="one")
+        except ExceptionGroup:
+            return "caught"
+        return "never"
+
+    text = "{flow: f, nodes: [{kind: careful, name: a, links: {out: b}}, {kind: careful, name: b}]}"
+    assert await result_of(await runtime.start(graph(text, careful))) == "caught"
+
+
+async def test_an_error_may_be_returned_like_any_payload(runtime: Runtime) -> None:
+    @node("returns")
+    async def returns() -> Any:
+        return ValueError("as a value")
+
+    found = await result_of(await runtime.start(graph("{flow: f, nodes: [{kind: returns, name: a}]}", returns)))
+    assert found == Error(code="ValueError", message="ValueError: as a value")

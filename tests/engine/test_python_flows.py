@@ -1,0 +1,457 @@
+"""Flows in plain Python: steps, gathers, sleeps, calls, and what a replay demands of them."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.engine.flows import graph
+from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story, until
+
+from penstock import Duration, FlowContext, NodeError, Retry, Runtime, flow, node, step
+from penstock.core.errors import InputError, NonDeterminism, RunFailed, RunTimeout
+from penstock.testing.clock import FakeClock
+
+
+@step
+async def double(number: int) -> int:
+    return number * 2
+
+
+@flow
+async def doubled(ctx: FlowContext, number: int, times: int = 1) -> int:
+    """Double a number.
+
+    Several times, if one likes.
+    """
+    for _ in range(times):
+        number = await ctx.step(double, number)
+    return number
+
+
+async def test_a_flow_runs_its_steps_and_returns(runtime: Runtime) -> None:
+    run = await runtime.start(doubled, number=3, times=3)
+    assert await result_of(run) == 24
+    assert lines(await story(run), "node.") == [
+        f"node.{what} double#{place}" for place in (1, 2, 3) for what in ("started", "completed")
+    ]
+
+
+def test_hints_and_docstring_describe_the_flow() -> None:
+    assert doubled.name == "doubled"
+    assert doubled.description == "Double a number."
+    assert doubled.input_schema == {
+        "type": "object",
+        "properties": {"number": {"type": "integer"}, "times": {"type": "integer", "default": 1}},
+        "required": ["number"],
+    }
+
+
+async def test_decorated_functions_stay_callable() -> None:
+    assert await double(4) == 8
+    assert double.__name__ == "double"
+    assert doubled.__name__ == "doubled"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, "`number` is missing"),
+        ({"number": "three"}, "`number`: Expected `int`, got `str`"),
+        ({"number": 1, "nubmer": 2}, "`nubmer` is no parameter of the flow"),
+    ],
+)
+async def test_wrong_inputs_are_refused_before_anything_runs(
+    runtime: Runtime, inputs: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        await runtime.launch(doubled, inputs)
+    assert message in str(raised.value)
+    assert "number, times" in raised.value.remedy
+    assert await runtime.runs() == []
+
+
+@dataclasses.dataclass
+class Order:
+    name: str
+    due: dt.date
+    amount: float = 1.0
+
+
+async def test_parameters_arrive_as_their_hints_say(runtime: Runtime) -> None:
+    @flow
+    async def ship(ctx: FlowContext, order: Order, wait: Duration) -> Any:
+        assert isinstance(order, Order)
+        assert isinstance(wait, Duration)
+        return {"order": order, "weekday": order.due.strftime("%A"), "wait": wait.total_seconds()}
+
+    run = await runtime.start(ship, order={"name": "x", "due": "2026-11-20"}, wait="2m")
+    assert await result_of(run) == {
+        "order": {"name": "x", "due": "2026-11-20", "amount": 1.0},
+        "weekday": "Friday",
+        "wait": 120.0,
+    }
+    assert await result_of(await runtime.start(ship, order=Order("y", dt.date(2026, 11, 21)), wait=60))
+
+
+async def test_a_step_s_result_is_the_same_live_and_on_replay(tmp_path: Path) -> None:
+    kinds: list[str] = []
+    gate = asyncio.Event()
+
+    class Point(msgspec.Struct):
+        x: int
+        y: int
+
+    @step
+    async def point() -> Point:
+        return Point(1, 2)
+
+    @step
+    async def held() -> None:
+        await gate.wait()
+
+    @flow
+    async def look(ctx: FlowContext) -> Any:
+        found = await ctx.step(point)
+        kinds.append(type(found).__name__)
+        await ctx.step(held)
+        return found
+
+    url = f"sqlite:///{tmp_path}/runs.db"
+    async with Runtime(url) as first:
+        run = await first.start(look)
+        await seen(run, "node.started", "held#2")
+    gate.set()
+    async with Runtime(url, flows=[look]) as second:
+        assert await result_of(second.get(run.fid)) == {"x": 1, "y": 2}
+    assert kinds == ["dict", "dict"]
+
+
+async def test_gather_runs_together_and_answers_in_order(runtime: Runtime) -> None:
+    begun: list[int] = []
+
+    @step
+    async def meet(number: int) -> int:
+        begun.append(number)
+        await until(lambda: len(begun) == 5)
+        return number
+
+    @flow
+    async def all_of(ctx: FlowContext) -> Any:
+        return await ctx.gather(*(ctx.step(meet, number) for number in range(5)))
+
+    assert await result_of(await runtime.start(all_of)) == [0, 1, 2, 3, 4]
+
+
+async def test_a_failure_in_a_gather_cancels_the_others_and_is_raised(runtime: Runtime) -> None:
+    cancelled: list[str] = []
+
+    @step
+    async def hold() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append("hold")
+
+    @step
+    async def fail() -> None:
+        raise NodeError("no luck", code="luck")
+
+    @flow
+    async def both(ctx: FlowContext) -> Any:
+        try:
+            await ctx.gather(ctx.step(hold), ctx.step(fail))
+        except NodeError as error:
+            return [error.code, await ctx.step(double, 1)]
+
+    assert await result_of(await runtime.start(both)) == ["luck", 2]
+    assert cancelled == ["hold"]
+
+
+async def test_gathers_nest_and_their_places_never_collide(runtime: Runtime) -> None:
+    async def inner(ctx: FlowContext, base: int) -> list[int]:
+        first = await ctx.step(double, base)
+        return [first, *await ctx.gather(ctx.step(double, base + 1), ctx.step(double, base + 2))]
+
+    @flow
+    async def outer(ctx: FlowContext) -> Any:
+        return await ctx.gather(inner(ctx, 0), inner(ctx, 10))
+
+    run = await runtime.start(outer)
+    assert await result_of(run) == [[0, 2, 4], [20, 22, 24]]
+    names = [event.node for event in await story(run) if event.type == "node.completed"]
+    assert len(set(names)) == len(names) == 6
+
+
+async def test_an_empty_gather_answers_nothing(runtime: Runtime) -> None:
+    @flow
+    async def none(ctx: FlowContext) -> Any:
+        return await ctx.gather()
+
+    assert await result_of(await runtime.start(none)) == []
+
+
+async def test_gather_refuses_what_is_no_operation(runtime: Runtime) -> None:
+    @flow
+    async def wrong(ctx: FlowContext) -> Any:
+        return await ctx.gather(1)  # type: ignore[arg-type]
+
+    with pytest.raises(RunFailed, match=r"ctx\.step"):
+        await result_of(await runtime.start(wrong))
+
+
+async def test_a_step_has_the_policies_it_was_declared_with(timed: Runtime, clock: FakeClock) -> None:
+    attempts = 0
+
+    @step(name="flaky", retry=Retry(attempts=3, delay=Duration(seconds=2)), timeout="5s")
+    async def unreliable() -> str:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise OSError("once")
+        if attempts == 2:
+            await asyncio.Event().wait()
+        return "done"
+
+    @flow
+    async def tries(ctx: FlowContext) -> Any:
+        return await ctx.step(unreliable)
+
+    run = await timed.start(tries)
+    for seconds in (2, 5, 4):
+        await until(lambda: clock.pending)
+        await pass_time(clock, seconds)
+    assert await result_of(run) == "done"
+    errors = [facts["error"].code for facts in data_of(await story(run), "node.retrying", "flaky#1")]
+    assert errors == ["OSError", "timeout"]
+
+
+async def test_a_plain_function_is_a_step_too_and_gets_a_thread(runtime: Runtime) -> None:
+    import threading
+
+    def where(suffix: str) -> str:
+        return threading.current_thread().name[:8] + suffix
+
+    @flow
+    async def ask(ctx: FlowContext) -> Any:
+        return await ctx.step(where, "!")
+
+    assert await result_of(await runtime.start(ask)) == "penstock!"
+
+
+async def test_a_failed_step_raises_what_can_be_caught(runtime: Runtime) -> None:
+    def fail() -> None:
+        raise KeyError("lost")
+
+    @flow
+    async def careful(ctx: FlowContext) -> Any:
+        try:
+            await ctx.step(fail)
+        except NodeError as error:
+            return [error.code, error.node, str(error)]
+
+    assert await result_of(await runtime.start(careful)) == ["KeyError", "fail#1", "KeyError: 'lost'"]
+
+
+async def test_an_uncaught_failure_names_the_step(runtime: Runtime) -> None:
+    def fail() -> None:
+        raise KeyError("lost")
+
+    @flow
+    async def careless(ctx: FlowContext) -> Any:
+        await ctx.step(double, 1)
+        await ctx.step(fail)
+
+    with pytest.raises(RunFailed, match="failed at `fail#2`") as raised:
+        await result_of(await runtime.start(careless))
+    assert raised.value.error.code == "KeyError"
+
+
+async def test_sleep_is_durable(tmp_path: Path, clock: FakeClock) -> None:
+    woken: list[float] = []
+
+    @step
+    async def wake() -> None:
+        woken.append(clock.now())
+
+    @flow
+    async def nap(ctx: FlowContext) -> str:
+        await ctx.sleep("3d")
+        await ctx.step(wake)
+        return "rested"
+
+    start = clock.now()
+    url = f"sqlite:///{tmp_path}/runs.db"
+    async with Runtime(url, clock=clock) as first:
+        run = await first.start(nap)
+        await seen(run, "run.waiting")
+    clock.advance(86400)
+    async with Runtime(url, clock=clock, flows=[nap]) as second:
+        await pass_time(clock, 2 * 86400)
+        assert await result_of(second.get(run.fid)) == "rested"
+    assert woken == [start + 3 * 86400]
+
+
+async def test_flows_call_flows_of_both_sorts(runtime: Runtime) -> None:
+    @node("add", pure=True)
+    def add(number: int, *, by: int = 1) -> int:
+        return number + by
+
+    plus = graph("{flow: plus, inputs: {number: {type: integer}}, nodes: [{kind: add, name: a, by: 10}]}", add)
+
+    @flow
+    async def outer(ctx: FlowContext) -> Any:
+        return [
+            await ctx.call(doubled, number=2),
+            await ctx.call(plus, number=1),
+            *await ctx.gather(ctx.call(doubled, number=3, times=2), ctx.call(plus, number=2)),
+        ]
+
+    run = await runtime.start(outer)
+    assert await result_of(run) == [4, 11, 12, 12]
+    started = [(event.node, event.data["flow"]) for event in await story(run) if event.type == "child.started"]
+    assert started[:2] == [("doubled#1", "doubled"), ("plus#2", "plus")]
+
+
+async def test_a_called_flow_s_failure_can_be_caught(runtime: Runtime) -> None:
+    def fail() -> None:
+        raise OSError("inside")
+
+    @flow
+    async def inner(ctx: FlowContext) -> None:
+        await ctx.step(fail)
+
+    @flow
+    async def outer(ctx: FlowContext) -> Any:
+        try:
+            await ctx.call(inner)
+        except NodeError as error:
+            return [error.code, error.node]
+
+    assert await result_of(await runtime.start(outer)) == ["OSError", "inner#1/fail#1"]
+
+
+async def test_wrong_inputs_of_a_called_flow_are_its_failure(runtime: Runtime) -> None:
+    @flow
+    async def outer(ctx: FlowContext) -> Any:
+        await ctx.call(doubled, number="x")
+
+    with pytest.raises(RunFailed, match="do not fit flow `doubled`"):
+        await result_of(await runtime.start(outer))
+
+
+async def test_resources_of_a_flow_are_released_in_reverse_whatever_happens(runtime: Runtime) -> None:
+    released: list[str] = []
+
+    @flow
+    async def holds(ctx: FlowContext, fail: bool) -> None:
+        ctx.resources.callback(released.append, "first")
+        ctx.resources.callback(released.append, "second")
+        if fail:
+            raise OSError("no")
+        await ctx.sleep("1h")
+
+    with pytest.raises(RunFailed):
+        await result_of(await runtime.start(holds, fail=True))
+    assert released == ["second", "first"]
+    run = await runtime.start(holds, fail=False)
+    await seen(run, "node.waiting", "sleep#1")
+    await run.cancel()
+    assert released == ["second", "first"] * 2
+
+
+async def test_a_flow_has_a_limit(timed: Runtime, clock: FakeClock) -> None:
+    @flow(timeout="1m")
+    async def slow(ctx: FlowContext) -> None:
+        await ctx.sleep("1h")
+
+    run = await timed.start(slow)
+    await seen(run, "node.waiting", "sleep#1")
+    await pass_time(clock, 60)
+    with pytest.raises(RunTimeout):
+        await result_of(run)
+
+
+async def test_the_journal_tells_non_determinism_though_the_flow_catches_everything(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+
+    @step
+    async def one() -> int:
+        return 1
+
+    @step
+    async def held() -> None:
+        await gate.wait()
+
+    @flow(name="job")
+    async def before(ctx: FlowContext) -> Any:
+        await ctx.step(one)
+        await ctx.step(held)
+
+    @flow(name="job")
+    async def after(ctx: FlowContext) -> Any:
+        try:
+            await ctx.step(double, 1)
+        except Exception:
+            return "swallowed"
+
+    url = f"sqlite:///{tmp_path}/runs.db"
+    async with Runtime(url) as first:
+        run = await first.start(before)
+        await seen(run, "node.started", "held#2")
+    async with Runtime(url, flows=[after]) as second:
+        with pytest.raises(NonDeterminism):
+            await result_of(second.get(run.fid))
+
+
+async def test_a_value_that_cannot_travel_is_the_step_s_failure(runtime: Runtime) -> None:
+    @flow
+    async def wrong(ctx: FlowContext) -> Any:
+        return await ctx.step(object)
+
+    with pytest.raises(RunFailed, match="cannot travel"):
+        await result_of(await runtime.start(wrong))
+
+
+async def test_a_result_that_cannot_travel_is_the_flow_s_failure(runtime: Runtime) -> None:
+    @flow
+    async def wrong(ctx: FlowContext) -> Any:
+        return object()
+
+    with pytest.raises(RunFailed, match="cannot travel"):
+        await result_of(await runtime.start(wrong))
+
+
+def test_a_flow_is_an_async_function() -> None:
+    def plain(ctx: FlowContext) -> None:
+        return None
+
+    with pytest.raises(TypeError, match="async def plain"):
+        flow(plain)  # type: ignore[call-overload]
+
+
+def test_the_revision_changes_with_the_code_and_not_with_the_place() -> None:
+    def make(text: str) -> Any:
+        space: dict[str, Any] = {"flow": flow, "__name__": "m"}
+        exec(text, space)
+        return space["f"].revision
+
+    one = make("@flow\nasync def f(ctx):\n    return 1\n")
+    assert one == make("\n\n# moved\n@flow\nasync def f(ctx):\n    return 1\n")
+    assert one != make("@flow\nasync def f(ctx):\n    return 2\n")
+
+
+async def test_a_step_that_was_made_and_not_awaited_does_not_disturb(runtime: Runtime) -> None:
+    @flow
+    async def forgetful(ctx: FlowContext) -> Any:
+        ctx.step(double, 1).close()
+        return await ctx.step(double, 2)
+
+    assert await result_of(await runtime.start(forgetful)) == 4
+
+

@@ -1,0 +1,317 @@
+"""Retries of a node, and limits of time: attempts, backoff, timeouts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.engine.flows import graph
+from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story, until
+
+from penstock import Context, Control, ControlContext, Inputs, NodeError, Outputs, Port, Runtime, node
+from penstock.core.errors import RunFailed, RunTimeout
+from penstock.testing.clock import FakeClock
+
+
+class Flaky:
+    """A kind that fails so many times."""
+
+    def __init__(self, failures: int, code: str = "flaky") -> None:
+        self.attempts: list[int] = []
+        self.keys: set[str] = set()
+
+        @node("flaky")
+        async def flaky(value: Any = None, *, ctx: Context) -> str:
+            self.attempts.append(ctx.attempt)
+            self.keys.add(ctx.idempotency_key)
+            if len(self.attempts) <= failures:
+                raise NodeError("not yet", code=code)
+            return "at last"
+
+        self.kind = flaky
+
+
+def retried(policy: str, flaky: Flaky) -> Any:
+    return graph(f"{{flow: f, nodes: [{{kind: flaky, name: a, retry: {policy}}}]}}", flaky.kind)
+
+
+@pytest.mark.parametrize(
+    ("policy", "waits"),
+    [
+        ("{attempts: 5, delay: 2s}", [2, 4, 8, 16]),
+        ("{attempts: 5, delay: 2s, factor: 3, max_delay: 20s}", [2, 6, 18, 20]),
+        ("{attempts: 5, delay: 2s, backoff: linear}", [2, 4, 6, 8]),
+        ("{attempts: 5, delay: 2s, backoff: constant}", [2, 2, 2, 2]),
+        ("{attempts: 5, delay: 2s, backoff: constant, jitter: 0.5}", [1, 3, 2, 2.5]),
+        ("{attempts: 5, delay: 2s, max_delay: 1s}", [1, 1, 1, 1]),
+    ],
+)
+async def test_the_waits_grow_as_the_policy_says_and_begin_with_the_delay(policy: str, waits: list[float]) -> None:
+    clock = FakeClock(chances=(0.0, 1.0, 0.5, 0.75) if "jitter" in policy else (0.5,))
+    flaky = Flaky(4)
+    async with Runtime("memory:", clock=clock, evict_after=10_000) as runtime:
+        run = await runtime.start(retried(policy, flaky))
+        for number, wait in enumerate(waits, 1):
+            await until(lambda number=number: len(flaky.attempts) == number)  # type: ignore[misc]
+            await pass_time(clock, wait - 0.25)
+            assert len(flaky.attempts) == number
+            await pass_time(clock, 0.25)
+        assert await result_of(run) == "at last"
+        retrying = data_of(await story(run), "node.retrying", "a")
+    assert [facts["delay_ms"] for facts in retrying] == [wait * 1000 for wait in waits]
+    assert [facts["attempt"] for facts in retrying] == [1, 2, 3, 4]
+    assert flaky.attempts == [1, 2, 3, 4, 5]
+    assert len(flaky.keys) == 1
+
+
+async def test_the_last_failure_counts_when_all_attempts_failed(runtime: Runtime) -> None:
+    flaky = Flaky(9)
+    run = await runtime.start(retried("{attempts: 3, delay: 0}", flaky))
+    with pytest.raises(RunFailed, match="not yet"):
+        await result_of(run)
+    assert flaky.attempts == [1, 2, 3]
+    assert lines(await story(run), "node.") == [
+        "node.started a", "node.retrying a",
+        "node.started a", "node.retrying a",
+        "node.started a", "node.failed a",
+    ]  # fmt: skip
+
+
+async def test_one_attempt_never_retries(runtime: Runtime) -> None:
+    flaky = Flaky(1)
+    with pytest.raises(RunFailed):
+        await result_of(await runtime.start(retried("{attempts: 1}", flaky)))
+    assert flaky.attempts == [1]
+
+
+@pytest.mark.parametrize(
+    ("policy", "attempts"),
+    [
+        ("{attempts: 3, delay: 0, on: [flaky]}", 3),
+        ("{attempts: 3, delay: 0, on: [timeout]}", 1),
+        ("{attempts: 3, delay: 0, unless: [flaky]}", 1),
+        ("{attempts: 3, delay: 0, on: [flaky], unless: [flaky]}", 1),
+    ],
+)
+async def test_only_errors_that_the_policy_covers_are_retried(
+    runtime: Runtime, policy: str, attempts: int
+) -> None:
+    flaky = Flaky(9)
+    with pytest.raises(RunFailed):
+        await result_of(await runtime.start(retried(policy, flaky)))
+    assert len(flaky.attempts) == attempts
+
+
+async def test_the_error_port_gets_only_the_last_failure(runtime: Runtime) -> None:
+    flaky = Flaky(9)
+
+    @node("give", pure=True)
+    def give(value: Any) -> Any:
+        return value.code
+
+    text = """
+    flow: f
+    nodes:
+      - {kind: flaky, name: a, retry: {attempts: 3, delay: 0}, links: {error: b}}
+      - {kind: give, name: b}
+    """
+    assert await result_of(await runtime.start(graph(text, flaky.kind, give))) == "flaky"
+    assert flaky.attempts == [1, 2, 3]
+
+
+async def test_a_retry_can_be_cancelled_in_its_backoff(runtime: Runtime) -> None:
+    flaky = Flaky(9)
+    run = await runtime.start(retried("{attempts: 3, delay: 1h}", flaky))
+    await seen(run, "node.retrying", "a")
+    async with asyncio.timeout(1):
+        await run.cancel()
+    assert flaky.attempts == [1]
+
+
+async def test_each_attempt_has_its_own_time(timed: Runtime, clock: FakeClock) -> None:
+    attempts: list[int] = []
+
+    @node("slow")
+    async def slow(*, ctx: Context) -> str:
+        attempts.append(ctx.attempt)
+        if ctx.attempt < 3:
+            await asyncio.Event().wait()
+        return "done"
+
+    text = "{flow: f, nodes: [{kind: slow, name: a, timeout: 5s, retry: {attempts: 3, delay: 0}}]}"
+    run = await timed.start(graph(text, slow))
+    for number in (1, 2):
+        await until(lambda number=number: len(attempts) == number)  # type: ignore[misc]
+        await pass_time(clock, 4.9)
+        assert len(attempts) == number
+        await pass_time(clock, 0.1)
+    assert await result_of(run) == "done"
+    errors = [facts["error"] for facts in data_of(await story(run), "node.retrying", "a")]
+    assert [error.code for error in errors] == ["timeout", "timeout"]
+    assert errors[0].message == "took longer than 5s"
+
+
+async def test_a_timeout_is_the_node_s_failure_and_the_rest_goes_on(timed: Runtime, clock: FakeClock) -> None:
+    @node("slow")
+    async def slow(value: Any = None) -> None:
+        await asyncio.Event().wait()
+
+    @node("give", pure=True)
+    def give(value: Any) -> Any:
+        return value.code
+
+    text = """
+    flow: f
+    nodes: [{kind: slow, name: a, timeout: 1m, links: {error: b}}, {kind: give, name: b}]
+    """
+    run = await timed.start(graph(text, slow, give))
+    await seen(run, "node.started", "a")
+    clock.advance(60)
+    assert await result_of(run) == "timeout"
+
+
+async def test_a_node_that_swallows_its_timeout_has_timed_out_all_the_same(
+    timed: Runtime, clock: FakeClock
+) -> None:
+    @node("stubborn")
+    async def stubborn(value: Any = None) -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "swallowed"
+        return "never"
+
+    @node("slow")
+    async def slow(value: Any = None) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    @node("give", pure=True)
+    def give(value: Any) -> Any:
+        return value.code
+
+    text = """
+    flow: f
+    nodes:
+      - {kind: stubborn, name: a, timeout: 1s, links: {error: b}}
+      - {kind: slow, name: b, timeout: 1s, links: {error: c}}
+      - {kind: give, name: c}
+    """
+    run = await timed.start(graph(text, stubborn, slow, give))
+    await seen(run, "node.started", "a")
+    clock.advance(1)
+    await seen(run, "node.started", "b")
+    clock.advance(1)
+    assert await result_of(run) == "timeout"
+
+
+async def test_a_timeout_does_not_count_the_wait_for_a_slot(timed: Runtime, clock: FakeClock) -> None:
+    gates = {"a": asyncio.Event(), "b": asyncio.Event()}
+
+    @node("hold")
+    async def hold(*, ctx: Context) -> str:
+        await gates[ctx.node].wait()
+        return ctx.node
+
+    text = """
+    flow: f
+    settings: {max_parallel: 1}
+    nodes: [{kind: hold, name: a}, {kind: hold, name: b, timeout: 5s}]
+    """
+    run = await timed.start(graph(text, hold))
+    await seen(run, "node.started", "a")
+    await pass_time(clock, 60)
+    gates["a"].set()
+    await seen(run, "node.started", "b")
+    gates["b"].set()
+    assert await result_of(run) == ["a", "b"]
+
+
+class Within(Control, kind="within"):
+    in_ports = {"in": Port(default=None)}
+    out_ports = {"out": Port(call=True)}
+
+    async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
+        await ctx.call("out", 1)
+        return None
+
+
+async def test_the_timeout_of_a_caller_ends_what_it_called(timed: Runtime, clock: FakeClock) -> None:
+    text = """
+    flow: f
+    nodes:
+      - {kind: within, name: w, timeout: 10s, links: {out: x}}
+      - {kind: within, name: x, timeout: 10s, links: {out: nap}}
+      - {kind: delay, name: nap, duration: 1h, timeout: 10s}
+    """
+    for seconds in (10, 15):
+        run = await timed.start(graph(text.replace("nap, duration: 1h, timeout: 10s", f"nap, duration: 1h, timeout: {seconds}s"), Within))
+        await seen(run, "node.waiting", "w[0]/x[0]/nap")
+        clock.advance(10)
+        with pytest.raises(RunFailed, match="took longer than 10s"):
+            await result_of(run)
+
+
+async def test_a_blocking_node_times_out_though_its_thread_goes_on(timed: Runtime, clock: FakeClock) -> None:
+    import threading
+
+    go = threading.Event()
+
+    @node("blocking")
+    def blocking() -> None:
+        go.wait(10)
+
+    run = await timed.start(graph("{flow: f, nodes: [{kind: blocking, name: a, timeout: 1s}]}", blocking))
+    await seen(run, "node.started", "a")
+    clock.advance(1)
+    with pytest.raises(RunFailed, match="took longer than 1s"):
+        await result_of(run)
+    go.set()
+
+
+async def test_a_run_has_a_limit_of_its_own(timed: Runtime, clock: FakeClock) -> None:
+    cleaned: list[str] = []
+
+    @node("slow")
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append("slow")
+
+    run = await timed.start(graph("{flow: f, settings: {timeout: 30s}, nodes: [{kind: slow, name: a}]}", slow))
+    await seen(run, "node.started", "a")
+    clock.advance(29)
+    assert not cleaned
+    clock.advance(1)
+    with pytest.raises(RunTimeout, match="longer than 30s"):
+        await result_of(run)
+    assert cleaned == ["slow"]
+    events = await story(run)
+    assert events[-1].type == "run.failed"
+    assert events[-1].data["error"].code == "RunTimeout"
+    assert events[-1].data["duration_ms"] == 30_000
+
+
+async def test_a_node_may_not_catch_the_run_s_limit(timed: Runtime, clock: FakeClock) -> None:
+    text = """
+    flow: f
+    settings: {timeout: 30s}
+    nodes:
+      - {kind: delay, name: a, duration: 1h, retry: {attempts: 5}, links: {error: b}}
+      - {kind: delay, name: b, duration: 1s}
+    """
+    run = await timed.start(graph(text))
+    await seen(run, "node.waiting", "a")
+    clock.advance(30)
+    with pytest.raises(RunTimeout):
+        await result_of(run)
+    assert "node.retrying a" not in lines(await story(run))
+
+
+async def test_a_wide_retry_never_overflows(runtime: Runtime) -> None:
+    from penstock.core.policies import Retry
+
+    policy = Retry(attempts=1_000_000, factor=1e6, jitter=1.0)
+    assert policy.wait(999_999, 1.0) == policy.max_delay.total_seconds()
