@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from penstock import Action, Context, Port, Runtime, load_flow, node
+from penstock import Action, NodeContext, Port, Runtime, load_flow, node
 
 
 @node("text.shout", pure=True)
@@ -30,7 +30,7 @@ class Counter(Action, kind="demo.count"):
     async def load(self) -> None:
         self.passed = self.start
 
-    async def run(self, inputs: dict[str, object], ctx: Context) -> dict[str, object]:
+    async def run(self, inputs: dict[str, object], ctx: NodeContext) -> dict[str, object]:
         self.passed += 1
         ctx.message(f"number {self.passed}")
         return {"out": inputs["in"], "number": self.passed}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from penstock import FlowContext, flow, step
+from penstock import Context, flow, step
 
 
 @step(retry=3, timeout="5s")
@@ -18,7 +18,7 @@ def measure(river: str) -> dict[str, str | int]:
 
 @flow
 async def levels(
-    ctx: FlowContext, rivers: list[str] | None = None, pause: float = 0.05
+    ctx: Context, rivers: list[str] | None = None, pause: float = 0.05
 ) -> dict[str, object]:
     """Measure every river at the same time, wait, and name the highest."""
     names = rivers or ["Glomma", "Tana", "Otra"]

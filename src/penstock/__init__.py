@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from penstock.core.policies import Backoff, OnError, Retry, Strategy
     from penstock.core.ports import Emit, Port
     from penstock.core.states import RunState
-    from penstock.engine.context import Context, ControlContext
+    from penstock.engine.context import ControlContext, NodeContext, StepContext
     from penstock.engine.function import node
-    from penstock.engine.kind import Action, Control, Inputs, Outputs, field
-    from penstock.engine.pyflow import FlowContext, flow, step
+    from penstock.engine.kind import Action, Control, FieldError, Inputs, Outputs, field
+    from penstock.engine.pyflow import Context, flow, step
     from penstock.engine.run import Run
     from penstock.engine.scheme import Scheme
     from penstock.runtime import Runtime, load_flow
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "Action": "penstock.engine.kind",
     "Backoff": "penstock.core.policies",
-    "Context": "penstock.engine.context",
     "Control": "penstock.engine.kind",
     "ControlContext": "penstock.engine.context",
     "Duration": "penstock.core.duration",
@@ -36,8 +35,10 @@ _HOMES = {
     "Error": "penstock.core.payload",
     "Event": "penstock.core.events",
     "EventType": "penstock.core.events",
-    "FlowContext": "penstock.engine.pyflow",
+    "FieldError": "penstock.engine.kind",
+    "Context": "penstock.engine.pyflow",
     "Inputs": "penstock.engine.kind",
+    "NodeContext": "penstock.engine.context",
     "NodeError": "penstock.core.errors",
     "OnError": "penstock.core.policies",
     "Outputs": "penstock.engine.kind",
@@ -48,6 +49,7 @@ _HOMES = {
     "RunState": "penstock.core.states",
     "Runtime": "penstock.runtime",
     "Scheme": "penstock.engine.scheme",
+    "StepContext": "penstock.engine.context",
     "Strategy": "penstock.core.policies",
     "field": "penstock.engine.kind",
     "flow": "penstock.engine.pyflow",
@@ -67,8 +69,9 @@ __all__ = [
     "Error",
     "Event",
     "EventType",
-    "FlowContext",
+    "FieldError",
     "Inputs",
+    "NodeContext",
     "NodeError",
     "OnError",
     "Outputs",
@@ -79,6 +82,7 @@ __all__ = [
     "RunState",
     "Runtime",
     "Scheme",
+    "StepContext",
     "Strategy",
     "__version__",
     "field",

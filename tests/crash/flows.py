@@ -12,7 +12,21 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-from penstock import Action, Context, Duration, FlowContext, Inputs, NodeError, Outputs, Retry, Runtime, Scheme, flow, step
+from penstock import (
+    Action,
+    Context,
+    Duration,
+    Inputs,
+    NodeContext,
+    NodeError,
+    Outputs,
+    Retry,
+    Runtime,
+    Scheme,
+    StepContext,
+    flow,
+    step,
+)
 from penstock.engine.loading import Loader
 from penstock.kinds import standard_scheme
 from penstock.store.sqlite import SqliteStore
@@ -34,9 +48,11 @@ class Ledger:
         self._crash = crash
         self._failed: Counter[str] = Counter()
 
-    def mark(self, fid: str, firing: str, key: str, attempt: int) -> None:
+    def mark(self, ctx: StepContext | NodeContext) -> None:
+        """Leave the mark of an attempt."""
         self._crash("effect.begins")
-        os.write(self._file, f"{fid} {firing} {key} {attempt}\n".encode())
+        line = f"{ctx.fid} {ctx.node} {ctx.idempotency_key} {ctx.attempt}\n"
+        os.write(self._file, line.encode())
         self._crash("effect.done")
 
     def fail_at_first(self, key: str) -> None:
@@ -59,50 +75,46 @@ def numbers(count: int) -> int:
 
 
 @step(blocking=False, retry=_RETRY)
-def mark(fid: str, firing: str, number: int) -> int:
+def mark(number: int, ctx: StepContext) -> int:
     """An effectful step. Every fourth fails at first."""
-    key = f"{fid}:{firing}"
     if number % 4 == 3:
-        LEDGERS[0].fail_at_first(key)
-    LEDGERS[0].mark(fid, firing, key, 0)
+        LEDGERS[0].fail_at_first(ctx.idempotency_key)
+    LEDGERS[0].mark(ctx)
     return number
 
 
 @flow
-async def sequence(ctx: FlowContext, short: str, long: str) -> int:
+async def sequence(ctx: Context, short: str, long: str) -> int:
     """20 steps one after the other, with durable delays between some of them."""
     total = 0
     for number in range(STEPS):
-        place = number + 1 + (number > 5) + (number > 12)
-        total += await ctx.step(mark, ctx.fid, f"mark#{place}", number)
+        total += await ctx.step(mark, number)
         if number in (5, 12):
             await ctx.sleep(short if number == 5 else long)
     return total
 
 
 @flow
-async def strands(ctx: FlowContext, short: str) -> int:
+async def strands(ctx: Context, short: str) -> int:
     """12 steps in three strands at the same time, and 8 in a child flow."""
 
-    async def strand(number: int) -> int:
+    async def strand(first: int) -> int:
         total = 0
-        for turn in range(4):
-            place = f"1.{number}.{turn + 1 + (turn > 1)}"
-            total += await ctx.step(mark, ctx.fid, f"mark#{place}", 4 * number + turn)
-            if turn == 1:
+        for number in range(first, first + 4):
+            total += await ctx.step(mark, number)
+            if number == first + 1:
                 await ctx.sleep(short)
         return total
 
-    found = await ctx.gather(*(strand(number) for number in range(3)))
-    return sum(found) + await ctx.call(rest, path="rest#2/")
+    found: list[int] = await ctx.gather(*(strand(first) for first in (0, 4, 8)))
+    found.append(await ctx.call(rest))
+    return sum(found)
 
 
 @flow
-async def rest(ctx: FlowContext, path: str) -> int:
+async def rest(ctx: Context) -> int:
     """The last 8 steps, as a child of whoever calls."""
-    return sum(
-        [await ctx.step(mark, ctx.fid, f"{path}mark#{place}", 11 + place) for place in range(1, 9)]
-    )
+    return sum([await ctx.step(mark, number) for number in range(12, STEPS)])
 
 
 # --- graph flows --------------------------------------------------------------------
@@ -114,10 +126,10 @@ class Mark(Action, kind="crash.mark"):
     number: int = 0
     flaky: bool = False
 
-    async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+    async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         if self.flaky:
             LEDGERS[0].fail_at_first(ctx.idempotency_key)
-        LEDGERS[0].mark(ctx.fid, ctx.node, ctx.idempotency_key, ctx.attempt)
+        LEDGERS[0].mark(ctx)
         before = inputs["in"] if isinstance(inputs["in"], int) else 0
         return {"out": before + self.number}
 
@@ -153,9 +165,14 @@ flow: each
 nodes:
   - {{kind: loop, name: each, items: [0, 4, 8, 12, 16], concurrency: 3, links: {{out: s0, done: total}}}}
   - {{kind: crash.mark, name: s0, links: {{out: s1}}}}
-  - {{kind: crash.mark, name: s1, number: 1, flaky: true, retry: {{attempts: 50, delay: 5ms}}, links: {{out: nap}}}}
-  - {{kind: time.delay, name: nap, duration: {short}, links: {{out: [s2, s3]}}}}
-  - {{kind: crash.mark, name: s2, number: 2}}
+  - kind: crash.mark
+    name: s1
+    number: 1
+    flaky: true
+    retry: {{attempts: 50, delay: 5ms}}
+    links: {{out: nap}}
+  - {{kind: time.delay, name: nap, duration: {short}, links: {{out: s2}}}}
+  - {{kind: crash.mark, name: s2, number: 2, links: {{out: s3}}}}
   - {{kind: crash.mark, name: s3, number: 3}}
   - {{kind: crash.total, name: total}}
 """
@@ -165,8 +182,15 @@ RESULTS: Final = {
     "sequence": numbers(STEPS),
     "strands": numbers(STEPS),
     "chain": numbers(STEPS),
-    "each": sum(2 * (item + 1) + 5 for item in (0, 4, 8, 12, 16)),
+    "each": sum(item + 1 + 2 + 3 for item in (0, 4, 8, 12, 16)),
 }
+
+
+def strand_of(firing: str) -> str:
+    """What a step is in line with: its steps wait for each other, so only the last can be in flight."""
+    if "#" in firing:
+        return firing.rpartition(".")[0] or firing.partition("#")[0]
+    return firing.rpartition("/")[0]
 
 
 def scheme() -> Scheme:
@@ -191,7 +215,9 @@ async def main(folder: Path, count: int) -> None:
     graphs = [loader.load(folder / "chain.yaml"), loader.load(folder / "each.yaml")]
     store = ProbedStore(SqliteStore(folder / "journal.db"), crash)
     room = asyncio.Semaphore(AT_A_TIME)
-    async with Runtime(store, scheme=kinds, flows=[sequence, strands], probe=crash, evict_after=0.05) as runtime:
+    async with Runtime(
+        store, scheme=kinds, flows=[sequence, strands], probe=crash, evict_after=0.05
+    ) as runtime:
 
         async def see_to(number: int) -> None:
             async with room:
@@ -200,7 +226,9 @@ async def main(folder: Path, count: int) -> None:
                     subject = (sequence, strands, *graphs)[number % 4]
                     inputs = {"short": short, "long": long if number % 8 == 0 else short}
                     await runtime.launch(
-                        subject, {name: inputs[name] for name in subject.input_schema["properties"]}, fid=fid
+                        subject,
+                        {name: inputs[name] for name in subject.input_schema["properties"]},
+                        fid=fid,
                     )
                 await runtime.get(fid).result()
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tests.crash.flows import STEPS
+from tests.crash.witness import Witness, victim_of
 
 from penstock.testing.crash import KILLED
-from tests.crash.witness import Witness, victim_of
 
 FLOWS = 8
 
@@ -31,3 +32,5 @@ async def test_flows_survive_a_death_at(point: str, hit: int, tmp_path: Path) ->
     assert victim.run() == 0, victim.output()[-4000:]
     assert victim.kills == 2
     await witness.judge(FLOWS)
+    if point in ("effect.done", "node.executed"):
+        assert len(witness.lines) > FLOWS * STEPS, "what was in flight ran again, and left a second mark"

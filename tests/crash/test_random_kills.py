@@ -5,10 +5,10 @@ import random
 from pathlib import Path
 
 import pytest
-
-from penstock.testing.crash import KILLED
 from tests.crash.flows import STEPS
 from tests.crash.witness import Witness, victim_of
+
+from penstock.testing.crash import KILLED
 
 FLOWS = 200
 KILLS = 36

@@ -4,12 +4,13 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from tests.crash.flows import RESULTS, STEPS, fid_of, strand_of
+
 from penstock import Event, EventType, RunState
 from penstock.core.record import RunRecord
 from penstock.core.store import RunRow
 from penstock.store.sqlite import SqliteStore
 from penstock.testing.crash import Victim
-from tests.crash.flows import RESULTS, STEPS, fid_of
 
 
 def victim_of(folder: Path, count: int, *, timeout: float = 60.0) -> Victim:
@@ -52,12 +53,21 @@ class Witness:
             await store.close()
 
     async def look(self) -> None:
-        """Take down what the journal promises now: what it says is done is never done again."""
-        now = len(self.lines)
+        """Take down what the journal promises now: what it says is done is never done again.
+
+        A step that left a mark found everything before it on disk, so of the steps that
+        wait for each other only the last one can be missing there.
+        """
+        lines = self.lines
+        now = len(lines)
         for row, events in await self.journal():
             for event in events:
                 if event.type == EventType.NODE_COMPLETED:
                     self.promised.setdefault((row.fid, event.node), now)
+        last = {(fid, strand_of(firing)): firing for fid, firing, _, _ in lines}
+        for fid, firing, _, _ in lines:
+            ahead = (fid, firing) not in self.promised and last[fid, strand_of(firing)] != firing
+            assert not ahead, f"{fid} went on from {firing}, which was not on disk"
 
     async def judge(self, count: int) -> None:
         """Hold the end against what was promised. So many flows must have completed."""

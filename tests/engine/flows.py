@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from penstock.core.errors import DocumentError
 from penstock.core.payload import Payload
 from penstock.document.reader import read
 from penstock.document.source import place
-from penstock.core.errors import DocumentError
 from penstock.engine.flow import GraphFlow
 from penstock.engine.function import NodeFunction
 from penstock.engine.kind import Node

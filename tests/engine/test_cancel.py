@@ -6,15 +6,13 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from tests.engine.flows import graph
 from tests.engine.watching import data_of, lines, recorded, result_of, seen, story, until
 
-from penstock import Context, Control, ControlContext, Emit, Inputs, Outputs, Port, Runtime, node
+from penstock import Control, ControlContext, Emit, Inputs, NodeContext, Outputs, Port, Runtime, node
 from penstock.core.errors import RunCancelled, RunNotFound
 from penstock.core.states import RunState
 from penstock.store.memory import MemoryStore
@@ -119,7 +117,9 @@ async def test_cancelling_one_run_does_not_touch_others_that_wait_for_the_same_c
     async def work(value: Any = None) -> str:
         return "done"
 
-    flow = graph("{flow: f, nodes: [{kind: work, name: a, links: {out: b}}, {kind: work, name: b}]}", work)
+    flow = graph(
+        "{flow: f, nodes: [{kind: work, name: a, links: {out: b}}, {kind: work, name: b}]}", work
+    )
     release = asyncio.Event()
     store = FaultyStore(MemoryStore(), hold={2: release})
     async with Runtime(store) as runtime:
@@ -183,7 +183,9 @@ async def test_a_node_that_swallows_the_cancellation_cannot_keep_the_run_alive(r
 
 
 @pytest.mark.parametrize("beside", ["", ", {kind: clumsy, name: c}"], ids=["alone", "beside another"])
-async def test_a_node_that_fails_in_its_cleanup_cannot_keep_the_run_alive(runtime: Runtime, beside: str) -> None:
+async def test_a_node_that_fails_in_its_cleanup_cannot_keep_the_run_alive(
+    runtime: Runtime, beside: str
+) -> None:
     went_on: list[str] = []
 
     @node("clumsy")
@@ -242,7 +244,7 @@ async def test_what_a_thread_says_after_the_end_is_not_in_the_stream(runtime: Ru
     go, gone = threading.Event(), threading.Event()
 
     @node("blocking")
-    def blocking(value: Any = None, *, ctx: Context) -> None:
+    def blocking(value: Any = None, *, ctx: NodeContext) -> None:
         go.wait(10)
         ctx.message("too late")
         gone.set()
@@ -256,33 +258,19 @@ async def test_what_a_thread_says_after_the_end_is_not_in_the_stream(runtime: Ru
     assert (await recorded(runtime, run))[-1].type == "run.cancelled"
 
 
-class _Nest(Control, kind="nest"):
-    """Call `out` with a resource open around the call."""
-
-    in_ports = {"in": Port(default=None)}
-    out_ports = {"out": Port(call=True)}
-
-    released: Callable[[str], None] = staticmethod(lambda _: None)  # type: ignore[assignment]
-
-    async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
-        @asynccontextmanager
-        async def held() -> Any:
-            try:
-                yield
-            finally:
-                self.released(ctx.node)
-
-        async with held():
-            await ctx.call("out", inputs["in"])
-        return None
-
-
 async def test_children_are_cancelled_deepest_first(runtime: Runtime) -> None:
     order: list[str] = []
 
-    class Nest(_Nest, kind="nest"):
-        async def load(self) -> None:
-            self.released = order.append
+    class Nest(Control, kind="nest"):
+        in_ports = {"in": Port(default=None)}
+        out_ports = {"out": Port(call=True)}
+
+        async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
+            try:
+                await ctx.call("out", inputs["in"])
+            finally:
+                order.append(ctx.node)
+            return None
 
     text = """
     flow: f
@@ -302,7 +290,7 @@ async def test_resources_are_released_in_reverse_when_a_run_is_cancelled(runtime
     released: list[str] = []
 
     @node("opens")
-    async def opens(value: Any = None, *, label: str, ctx: Context) -> str:
+    async def opens(value: Any = None, *, label: str, ctx: NodeContext) -> str:
         ctx.resources.callback(released.append, label)
         return label
 

@@ -86,9 +86,24 @@ def test_a_problem_names_file_line_and_column_and_points_at_it() -> None:
 @pytest.mark.parametrize(
     ("node_text", "place", "message", "hint"),
     [
-        ("{kind: test.fetsh, name: a}", "nodes[0].kind", "unknown kind `test.fetsh`", "did you mean `test.fetch`?"),
-        ("{kind: test.fetch, name: a}", "nodes[0]", "`test.fetch` needs the field `url`", "add `url: …`"),
-        ("{kind: test.fetch, name: a, url: x, retrys: 2}", "nodes[0].retrys", "has no field `retrys`", "did you mean `retr"),
+        (
+            "{kind: test.fetsh, name: a}",
+            "nodes[0].kind",
+            "unknown kind `test.fetsh`",
+            "did you mean `test.fetch`?",
+        ),
+        (
+            "{kind: test.fetch, name: a}",
+            "nodes[0]",
+            "`test.fetch` needs the field `url`",
+            "add `url: …`",
+        ),
+        (
+            "{kind: test.fetch, name: a, url: x, retrys: 2}",
+            "nodes[0].retrys",
+            "has no field `retrys`",
+            "did you mean `retr",
+        ),
         ("{kind: test.fetch, name: a, url: 5}", "nodes[0].url", "Expected `str`, got `int`", ""),
         ("{kind: test.fetch, name: a, url: x, retries: 10}", "nodes[0].retries", "<= 9", ""),
         ("{kind: test.fetch, name: a, url: x, wait: soon}", "nodes[0].wait", "is not a duration", ""),
@@ -98,11 +113,36 @@ def test_a_problem_names_file_line_and_column_and_points_at_it() -> None:
             "unknown field `prt`",
             "",
         ),
-        ("{kind: test.any, name: a, links: {out: nobody}}", "nodes[0].links.out", "no node is named `nobody`", "allowed: a, b"),
-        ("{kind: test.any, name: a, links: {out: b.lft}}", "nodes[0].links.out", "no in-port `lft`", "`left`"),
-        ("{kind: test.any, name: a, links: {out: b}}", "nodes[0].links.out", "no in-port `in`", "left, right"),
-        ("{kind: test.any, name: a, timeout: never}", "nodes[0].timeout", "expected a duration", "1h30m"),
-        ("{kind: test.any, name: a, retry: {attempts: 0}}", "nodes[0].retry.attempts", "whole number from 1", ""),
+        (
+            "{kind: test.any, name: a, links: {out: nobody}}",
+            "nodes[0].links.out",
+            "no node is named `nobody`",
+            "allowed: a, b",
+        ),
+        (
+            "{kind: test.any, name: a, links: {out: b.lft}}",
+            "nodes[0].links.out",
+            "no in-port `lft`",
+            "`left`",
+        ),
+        (
+            "{kind: test.any, name: a, links: {out: b}}",
+            "nodes[0].links.out",
+            "no in-port `in`",
+            "left, right",
+        ),
+        (
+            "{kind: test.any, name: a, timeout: never}",
+            "nodes[0].timeout",
+            "expected a duration",
+            "1h30m",
+        ),
+        (
+            "{kind: test.any, name: a, retry: {attempts: 0}}",
+            "nodes[0].retry.attempts",
+            "whole number from 1",
+            "",
+        ),
         ("{kind: test.any, name: a, join: some}", "nodes[0].join", "some", ""),
     ],
 )
@@ -113,7 +153,8 @@ def test_each_mistake_in_a_node_is_placed_and_explained(
     text = text.replace(", left: 1", "")
     found = problems(text + "inputs: {left: {}, right: {}}\n")
     assert any(
-        one.startswith("flow.yaml:3:") and f": {place}" in one and message in one and hint in one for one in found
+        one.startswith("flow.yaml:3:") and f": {place}" in one and message in one and hint in one
+        for one in found
     ), found
 
 
@@ -134,7 +175,13 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_text() -> None:
         """)
     assert [int(one.split(":")[1]) for one in found] == sorted(int(one.split(":")[1]) for one in found)
     text = "\n".join(found)
-    for part in ("unknown kind `nope`", "got `array`", "needs the field `url`", "no node is named `nowhere`", "no out-port `wrong`"):
+    for part in (
+        "unknown kind `nope`",
+        "got `array`",
+        "needs the field `url`",
+        "no node is named `nowhere`",
+        "no out-port `wrong`",
+    ):
         assert part in text
 
 
@@ -238,7 +285,10 @@ def test_links_may_name_nodes_by_id() -> None:
 
 
 def test_two_specs_that_mean_the_same_have_one_revision() -> None:
-    one = graph("{flow: f, nodes: [{kind: test.any, name: a, links: {out: b}}, {kind: test.any, name: b}]}", *KINDS)
+    one = graph(
+        "{flow: f, nodes: [{kind: test.any, name: a, links: {out: b}}, {kind: test.any, name: b}]}",
+        *KINDS,
+    )
     two = graph(
         """
         # a comment
@@ -258,5 +308,7 @@ def test_two_specs_that_mean_the_same_have_one_revision() -> None:
 
 
 def test_thousands_of_problems_are_told_in_time() -> None:
-    nodes = "\n".join(f"  - {{kind: test.any, name: n{n}, links: {{out: nowhere{n}}}}}" for n in range(1000))
+    nodes = "\n".join(
+        f"  - {{kind: test.any, name: n{n}, links: {{out: nowhere{n}}}}}" for n in range(1000)
+    )
     assert 100 <= len(problems(f"flow: f\nnodes:\n{nodes}\n")) <= 1000

@@ -35,14 +35,22 @@ async def said(runtime: Runtime, env: str, fields: str, values: dict[str, Any] |
         ("{TOKEN: {name: api, data: '{{ token }}'}}", "Bearer {{ TOKEN }}", "Bearer t0p"),
         ("{TOKEN: {name: api, data: '{{ .token }}'}}", "Bearer {{ .TOKEN }}", "Bearer t0p"),
         ("{TOKEN: {name: api, data: '{{ .token }}'}}", "{{- .TOKEN -}}", "t0p"),
-        ("{URL: {name: api, data: 'https://{{ host }}:{{ port }}'}}", "{{ URL }}/v1", "https://example.org:8080/v1"),
+        (
+            "{URL: {name: api, data: 'https://{{ host }}:{{ port }}'}}",
+            "{{ URL }}/v1",
+            "https://example.org:8080/v1",
+        ),
         ("{P: {name: plain}}", "{{ P }}", "just text"),
         ("{P: {name: plain, data: '<{{ value }}>'}}", "{{ P }}", "<just text>"),
         ("{A: {name: api}}", "{{ A.nested.a[1] }}", "2"),
         ("{X: {id: uuid-1, data: '{{ x }}'}}", "{{ X }}", "1"),
         ("{L: {data: literal}}", "{{ L }}", "literal"),
         ("{TOKEN: {name: api, data: '{{ token }}'}}", "no {{ OTHER }} here", "no {{ OTHER }} here"),
-        ("{TOKEN: {name: api, data: '{{ token }}'}}", "{{ message }} by TOKEN", "{{ message }} by TOKEN"),
+        (
+            "{TOKEN: {name: api, data: '{{ token }}'}}",
+            "{{ message }} by TOKEN",
+            "{{ message }} by TOKEN",
+        ),
     ],
 )
 async def test_templates_are_filled(runtime: Runtime, env: str, field: str, expected: str) -> None:
@@ -95,7 +103,11 @@ def test_a_broken_template_is_told_with_its_place() -> None:
 
 
 async def test_secrets_are_not_in_the_revision(runtime: Runtime) -> None:
-    text = "{flow: f, nodes: [{kind: say, name: a, env: {T: {name: api, data: '{{ token }}'}}, text: '{{ T }}'}]}"
+    text = """
+    flow: f
+    nodes:
+      - {kind: say, name: a, env: {T: {name: api, data: '{{ token }}'}}, text: '{{ T }}'}
+    """
     flow = graph(text, say, values=VALUES)
     assert (await result_of(await runtime.start(flow)))["text"] == "t0p"
     assert "t0p" not in str(flow.document())

@@ -11,11 +11,11 @@ from tests.engine.watching import data_of, lines, pass_time, result_of, seen, st
 
 from penstock import (
     Action,
-    Context,
     Control,
     ControlContext,
     Error,
     Inputs,
+    NodeContext,
     NodeError,
     Outputs,
     Port,
@@ -123,7 +123,10 @@ async def test_an_error_reaches_a_join_as_a_value(runtime: Runtime) -> None:
 async def test_without_a_failure_the_error_branch_is_skipped(runtime: Runtime) -> None:
     text = """
     flow: f
-    nodes: [{kind: give, name: a, what: 1, links: {error: sorry, out: b}}, {kind: give, name: sorry}, {kind: give, name: b}]
+    nodes:
+      - {kind: give, name: a, what: 1, links: {error: sorry, out: b}}
+      - {kind: give, name: sorry}
+      - {kind: give, name: b}
     """
     run = await runtime.start(graph(text, *KINDS))
     assert await result_of(run) == 1
@@ -143,7 +146,12 @@ async def test_an_error_port_does_not_catch_what_fails_further_down(runtime: Run
 
 
 async def test_a_failure_in_the_error_branch_fails_the_run(runtime: Runtime) -> None:
-    text = "{flow: f, nodes: [{kind: fail, name: a, links: {error: b}}, {kind: fail, name: b, text: worse}]}"
+    text = """
+    flow: f
+    nodes:
+      - {kind: fail, name: a, links: {error: b}}
+      - {kind: fail, name: b, text: worse}
+    """
     with pytest.raises(RunFailed, match="failed at `b`: worse"):
         await result_of(await runtime.start(graph(text, *KINDS)))
 
@@ -194,7 +202,10 @@ async def test_continue_does_not_reach_into_calls(runtime: Runtime) -> None:
     text = """
     flow: f
     settings: {on_error: continue}
-    nodes: [{kind: within, name: w, links: {out: a}}, {kind: fail, name: a}, {kind: give, name: c, what: 1}]
+    nodes:
+      - {kind: within, name: w, links: {out: a}}
+      - {kind: fail, name: a}
+      - {kind: give, name: c, what: 1}
     """
     run = await runtime.start(graph(text, *KINDS))
     assert await result_of(run) == 1
@@ -206,7 +217,7 @@ async def test_retry_runs_the_flow_again_as_often_as_it_says(runtime: Runtime) -
     count = 0
 
     @node("third")
-    async def third(value: Any = None, *, ctx: Context) -> str:
+    async def third(value: Any = None, *, ctx: NodeContext) -> str:
         nonlocal count
         count += 1
         ctx.state["count"] = ctx.state.get("count", 0) + 1
@@ -242,7 +253,9 @@ async def test_retry_gives_up_with_the_last_failure(timed: Runtime, clock: FakeC
     assert len(data_of(await story(run), "node.failed", "a")) == 3
 
 
-async def test_a_run_can_be_cancelled_while_it_waits_to_begin_again(timed: Runtime, clock: FakeClock) -> None:
+async def test_a_run_can_be_cancelled_while_it_waits_to_begin_again(
+    timed: Runtime, clock: FakeClock
+) -> None:
     text = """
     flow: f
     settings: {on_error: {strategy: retry, delay: 1h}}
@@ -276,7 +289,9 @@ async def test_nested_errors_survive_as_payloads(runtime: Runtime, tmp_path: Any
         try:
             raise ValueError("inner")
         except ValueError as inner:
-            raise NodeError("outer", code="o", details={"cause": inner, "list": [OSError("x")]}) from inner
+            raise NodeError(
+                "outer", code="o", details={"cause": inner, "list": [OSError("x")]}
+            ) from inner
 
     text = "{flow: f, nodes: [{kind: nest, name: a, links: {error: b}}, {kind: give, name: b}]}"
     async with Runtime(f"sqlite:///{tmp_path}/runs.db") as durable:
@@ -322,5 +337,7 @@ async def test_an_error_may_be_returned_like_any_payload(runtime: Runtime) -> No
     async def returns() -> Any:
         return ValueError("as a value")
 
-    found = await result_of(await runtime.start(graph("{flow: f, nodes: [{kind: returns, name: a}]}", returns)))
+    found = await result_of(
+        await runtime.start(graph("{flow: f, nodes: [{kind: returns, name: a}]}", returns))
+    )
     assert found == Error(code="ValueError", message="ValueError: as a value")

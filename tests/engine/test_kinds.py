@@ -5,18 +5,31 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import pytest
 from tests.engine.flows import graph, scheme_with
 from tests.engine.watching import result_of, seen
 
-from penstock import Action, Context, Duration, Inputs, Outputs, Port, Runtime, field, load_flow, node
+from penstock import (
+    Action,
+    Duration,
+    Inputs,
+    NodeContext,
+    Outputs,
+    Port,
+    Runtime,
+    field,
+    load_flow,
+    node,
+)
 from penstock.core.errors import DocumentError, RunFailed, SettingsError
 from penstock.engine.scheme import Scheme
 from penstock.kinds import standard_scheme
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # --- by decorator -------------------------------------------------------------------------
 
@@ -29,7 +42,6 @@ def shout(text: str, *, marks: int = 1) -> str:
 
 def test_a_decorated_function_stays_callable() -> None:
     assert shout("hey", marks=2) == "HEY!!"
-    assert shout.__name__ == "shout"
     assert shout.__doc__ == "Say it louder."
 
 
@@ -59,8 +71,12 @@ class Item(msgspec.Struct):
 
 async def test_structures_arrive_as_the_hint_says(runtime: Runtime) -> None:
     @node("total")
-    async def total(items: list[Item], *, ctx: Context, wait: Duration = Duration(seconds=1)) -> dict[str, Any]:
-        return {"total": sum(item.count for item in items), "wait": wait.total_seconds(), "node": ctx.node}
+    async def total(items: list[Item], *, ctx: NodeContext, wait: Duration) -> dict[str, Any]:
+        return {
+            "total": sum(item.count for item in items),
+            "wait": wait.total_seconds(),
+            "node": ctx.node,
+        }
 
     total_node = graph("{flow: f, nodes: [{kind: total, name: a, wait: 2m}]}", total)
     run = await runtime.start(total_node, items=[{"name": "x", "count": 2}, {"name": "y"}])
@@ -207,7 +223,9 @@ async def test_a_failing_unload_keeps_nothing_else_from_closing(tmp_path: Path) 
 
 async def test_a_called_flow_is_unloaded_too(tmp_path: Path) -> None:
     (tmp_path / "inner.yaml").write_text("flow: inner\nnodes: [{kind: life, name: x, label: inner}]\n")
-    (tmp_path / "outer.yaml").write_text("flow: outer\nnodes: [{kind: call, name: c, flow: inner.yaml}]\n")
+    (tmp_path / "outer.yaml").write_text(
+        "flow: outer\nnodes: [{kind: call, name: c, flow: inner.yaml}]\n"
+    )
     flow = load_flow(tmp_path / "outer.yaml", scheme=scheme_with(Life))
     async with Runtime("memory:") as runtime:
         runs = await asyncio.gather(*(runtime.start(flow) for _ in range(3)))
@@ -241,7 +259,9 @@ async def test_what_the_config_says_is_checked_when_the_flow_is_made() -> None:
             if self.low > self.high:
                 raise ValueError("`low` is above `high`")
 
-    with pytest.raises(DocumentError, match=r"flow\.yaml:1:\d+: nodes\[0\]: `fussy`: `low` is above `high`"):
+    with pytest.raises(
+        DocumentError, match=r"flow\.yaml:1:\d+: nodes\[0\]: `fussy`: `low` is above `high`"
+    ):
         graph("{flow: f, nodes: [{kind: fussy, name: a, low: 3}]}", Fussy)
 
 
@@ -315,7 +335,9 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_a_plugin_s_kinds_are_found_when_they_are_named(plugins: Path, runtime: Runtime) -> None:
-    flow = graph("{flow: f, nodes: [{kind: acme.hello, name: a, links: {out: b}}, {kind: acme.say, name: b}]}")
+    flow = graph(
+        "{flow: f, nodes: [{kind: acme.hello, name: a, links: {out: b}}, {kind: acme.say, name: b}]}"
+    )
     assert await result_of(await runtime.start(flow)) == "hello"
 
 
@@ -372,7 +394,7 @@ async def test_a_state_is_per_node_and_per_run(runtime: Runtime) -> None:
     class Tally(Action, kind="tally"):
         in_ports = {"in": Port(default=None)}
 
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             ctx.state["count"] = ctx.state.get("count", 0) + 1
             return {"out": ctx.state["count"]}
 
@@ -387,5 +409,3 @@ async def test_a_state_is_per_node_and_per_run(runtime: Runtime) -> None:
     for _ in range(2):
         found = await result_of(await runtime.start(flow))
         assert (sorted(found[:3]), found[3]) == ([1, 2, 3], 1)
-
-

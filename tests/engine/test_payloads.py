@@ -51,6 +51,8 @@ class Pair(NamedTuple):
 class Text(str):
     """Text of a type of its own."""
 
+    __slots__ = ()
+
 
 CASES: dict[str, tuple[Any, Payload]] = {
     "none": (None, None),
@@ -152,7 +154,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "object": (object(), "`object`"),
     "object inside": ({"rows": [1, {"x": object()}]}, r"`object` at `rows\[1\].x`"),
     "lambda": (lambda: None, "`function`"),
-    "generator": ((n for n in ()), "`generator`"),
+    "generator": ((n for n in [1]), "`generator`"),
     "module": (math, "`module`"),
     "class": ([Point], r"`type` at `\[0\]`"),
     "complex": (1j, "`complex`"),
@@ -182,7 +184,9 @@ async def test_what_cannot_travel_is_the_node_s_failure_and_is_named(
 
 
 @pytest.mark.parametrize("value", [object(), deep(5_000)], ids=["object", "deep"])
-async def test_an_input_that_cannot_travel_is_refused_before_anything_runs(runtime: Runtime, value: Any) -> None:
+async def test_an_input_that_cannot_travel_is_refused_before_anything_runs(
+    runtime: Runtime, value: Any
+) -> None:
     @node("take")
     async def take(value: Any) -> Any:
         return value

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.flows import graph, scheme_with
@@ -16,8 +15,9 @@ from penstock import (
     Control,
     ControlContext,
     Emit,
-    FlowContext,
     Inputs,
+    NodeContext,
+    NodeError,
     Outputs,
     Port,
     Runtime,
@@ -28,6 +28,9 @@ from penstock import (
 from penstock.core.errors import NonDeterminism, PenstockError, RunBusy, RunFailed, RunNotFound
 from penstock.core.states import RunState
 from penstock.testing.clock import FakeClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ class World:
         self.gate = asyncio.Event()
 
         @node("effect")
-        async def effect(value: Any = None, *, held: bool = False, ctx: Context) -> str:
+        async def effect(value: Any = None, *, held: bool = False, ctx: NodeContext) -> str:
             self.keys.append(ctx.idempotency_key)
             if held:
                 await self.gate.wait()
@@ -243,12 +246,15 @@ class Burst(Action, kind="burst", pure=False):
         return {"out": list(found) if self.whole else Emit(found)}
 
 
-@pytest.mark.parametrize(("whole", "count", "expected"), [
-    (False, 3, [0, 1, 2]),
-    (False, 1, [0]),
-    (False, 0, []),
-    (True, 3, [[0, 1, 2]]),
-])
+@pytest.mark.parametrize(
+    ("whole", "count", "expected"),
+    [
+        (False, 3, [0, 1, 2]),
+        (False, 1, [0]),
+        (False, 0, []),
+        (True, 3, [[0, 1, 2]]),
+    ],
+)
 async def test_several_packets_are_several_on_replay_and_a_list_is_one(
     url: str, whole: bool, count: int, expected: list[Any]
 ) -> None:
@@ -269,7 +275,9 @@ async def test_several_packets_are_several_on_replay_and_a_list_is_one(
     """
     clock = FakeClock()
     async with Runtime(url, clock=clock) as first:
-        run = await first.start(graph(text.replace("True", "true").replace("False", "false"), Burst, say))
+        run = await first.start(
+            graph(text.replace("True", "true").replace("False", "false"), Burst, say)
+        )
         await seen(run, "node.completed", "b")
         await seen(run, "node.waiting", "d")
     gate.set()
@@ -285,7 +293,7 @@ async def test_state_is_the_last_that_was_recorded(url: str) -> None:
 
         in_ports = {"value": Port()}
 
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             if inputs["value"] == 0:
                 await first_waits.wait()
             ctx.state["last"] = inputs["value"]
@@ -298,7 +306,13 @@ async def test_state_is_the_last_that_was_recorded(url: str) -> None:
             return None
 
     first_waits, gate = asyncio.Event(), asyncio.Event()
-    text = "{flow: f, nodes: [{kind: burst, name: b, count: 2, links: {out: c}}, {kind: count, name: c}, {kind: late, name: l, links: {out: c}}]}"
+    text = """
+    flow: f
+    nodes:
+      - {kind: burst, name: b, count: 2, links: {out: c}}
+      - {kind: count, name: c}
+      - {kind: late, name: l, links: {out: c}}
+    """
 
     @node("late")
     async def late() -> int:
@@ -322,7 +336,7 @@ async def test_state_in_the_journal_is_what_it_was_when_it_was_recorded(runtime:
     class Grow(Action, kind="grow"):
         in_ports = {"value": Port()}
 
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             ctx.state.setdefault("seen", []).append(inputs["value"])
             return None
 
@@ -368,7 +382,9 @@ async def test_children_that_ended_are_not_run_again(url: str) -> None:
     async with Runtime(url, scheme=scheme_with(Each, work)) as second:
         again = second.get(run.fid)
         assert await result_of(again) == [10, 20, 30]
-        assert lines(await story(again), "child.completed") == [f"child.completed e[{n}]" for n in range(3)]
+        assert lines(await story(again), "child.completed") == [
+            f"child.completed e[{n}]" for n in range(3)
+        ]
     assert done == [1, 2, 3]
 
 
@@ -384,7 +400,7 @@ async def test_a_python_flow_goes_on_behind_its_last_step(url: str) -> None:
         return number * 10
 
     @flow
-    async def chain(ctx: FlowContext, start: int) -> list[int]:
+    async def chain(ctx: Context, start: int) -> list[int]:
         return [await ctx.step(work, start + number) for number in range(3)]
 
     async with Runtime(url) as first:
@@ -412,19 +428,19 @@ async def test_a_python_flow_that_changed_under_its_run_is_refused(url: str) -> 
         await gate.wait()
 
     @flow(name="job")
-    async def before(ctx: FlowContext) -> Any:
+    async def before(ctx: Context) -> Any:
         found = await ctx.step(one)
         await ctx.step(held)
         return found
 
     @flow(name="job")
-    async def after(ctx: FlowContext) -> Any:
+    async def after(ctx: Context) -> Any:
         found = await ctx.step(other)
         await ctx.step(held)
         return found
 
     @flow(name="job")
-    async def shorter(ctx: FlowContext) -> Any:
+    async def shorter(ctx: Context) -> Any:
         return "nothing"
 
     for number, changed in enumerate((after, shorter)):
@@ -444,7 +460,7 @@ async def test_a_retry_goes_on_from_what_had_completed(url: str) -> None:
     broken = True
 
     @node("work")
-    async def work(value: Any = None, *, ctx: Context) -> str:
+    async def work(value: Any = None, *, ctx: NodeContext) -> str:
         if broken and ctx.node == "b":
             raise OSError("broken")
         done.append(ctx.node)
@@ -470,7 +486,7 @@ async def test_a_retry_may_take_another_branch_than_the_run_it_repeats(url: str)
     broken = True
 
     @node("work")
-    async def work(value: Any = None, *, ctx: Context) -> str:
+    async def work(value: Any = None, *, ctx: NodeContext) -> str:
         if broken and ctx.node in ("a", "z"):
             raise OSError("broken")
         return ctx.node
@@ -506,10 +522,10 @@ async def test_a_python_flow_that_is_retried_may_take_another_branch(url: str) -
         return "mended"
 
     @flow
-    async def careful(ctx: FlowContext) -> str:
+    async def careful(ctx: Context) -> str:
         try:
             found = await ctx.step(fragile)
-        except Exception:
+        except NodeError:
             found = await ctx.step(mend)
             raise RuntimeError("given up") from None
         return str(found)

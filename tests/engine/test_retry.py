@@ -9,7 +9,17 @@ import pytest
 from tests.engine.flows import graph
 from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story, until
 
-from penstock import Context, Control, ControlContext, Inputs, NodeError, Outputs, Port, Runtime, node
+from penstock import (
+    Control,
+    ControlContext,
+    Inputs,
+    NodeContext,
+    NodeError,
+    Outputs,
+    Port,
+    Runtime,
+    node,
+)
 from penstock.core.errors import RunFailed, RunTimeout
 from penstock.testing.clock import FakeClock
 
@@ -22,7 +32,7 @@ class Flaky:
         self.keys: set[str] = set()
 
         @node("flaky")
-        async def flaky(value: Any = None, *, ctx: Context) -> str:
+        async def flaky(value: Any = None, *, ctx: NodeContext) -> str:
             self.attempts.append(ctx.attempt)
             self.keys.add(ctx.idempotency_key)
             if len(self.attempts) <= failures:
@@ -47,7 +57,9 @@ def retried(policy: str, flaky: Flaky) -> Any:
         ("{attempts: 5, delay: 2s, max_delay: 1s}", [1, 1, 1, 1]),
     ],
 )
-async def test_the_waits_grow_as_the_policy_says_and_begin_with_the_delay(policy: str, waits: list[float]) -> None:
+async def test_the_waits_grow_as_the_policy_says_and_begin_with_the_delay(
+    policy: str, waits: list[float]
+) -> None:
     clock = FakeClock(chances=(0.0, 1.0, 0.5, 0.75) if "jitter" in policy else (0.5,))
     flaky = Flaky(4)
     async with Runtime("memory:", clock=clock, evict_after=10_000) as runtime:
@@ -133,7 +145,7 @@ async def test_each_attempt_has_its_own_time(timed: Runtime, clock: FakeClock) -
     attempts: list[int] = []
 
     @node("slow")
-    async def slow(*, ctx: Context) -> str:
+    async def slow(*, ctx: NodeContext) -> str:
         attempts.append(ctx.attempt)
         if ctx.attempt < 3:
             await asyncio.Event().wait()
@@ -152,7 +164,9 @@ async def test_each_attempt_has_its_own_time(timed: Runtime, clock: FakeClock) -
     assert errors[0].message == "took longer than 5s"
 
 
-async def test_a_timeout_is_the_node_s_failure_and_the_rest_goes_on(timed: Runtime, clock: FakeClock) -> None:
+async def test_a_timeout_is_the_node_s_failure_and_the_rest_goes_on(
+    timed: Runtime, clock: FakeClock
+) -> None:
     @node("slow")
     async def slow(value: Any = None) -> None:
         await asyncio.Event().wait()
@@ -210,7 +224,7 @@ async def test_a_timeout_does_not_count_the_wait_for_a_slot(timed: Runtime, cloc
     gates = {"a": asyncio.Event(), "b": asyncio.Event()}
 
     @node("hold")
-    async def hold(*, ctx: Context) -> str:
+    async def hold(*, ctx: NodeContext) -> str:
         await gates[ctx.node].wait()
         return ctx.node
 
@@ -246,14 +260,23 @@ async def test_the_timeout_of_a_caller_ends_what_it_called(timed: Runtime, clock
       - {kind: delay, name: nap, duration: 1h, timeout: 10s}
     """
     for seconds in (10, 15):
-        run = await timed.start(graph(text.replace("nap, duration: 1h, timeout: 10s", f"nap, duration: 1h, timeout: {seconds}s"), Within))
+        run = await timed.start(
+            graph(
+                text.replace(
+                    "nap, duration: 1h, timeout: 10s", f"nap, duration: 1h, timeout: {seconds}s"
+                ),
+                Within,
+            )
+        )
         await seen(run, "node.waiting", "w[0]/x[0]/nap")
         clock.advance(10)
         with pytest.raises(RunFailed, match="took longer than 10s"):
             await result_of(run)
 
 
-async def test_a_blocking_node_times_out_though_its_thread_goes_on(timed: Runtime, clock: FakeClock) -> None:
+async def test_a_blocking_node_times_out_though_its_thread_goes_on(
+    timed: Runtime, clock: FakeClock
+) -> None:
     import threading
 
     go = threading.Event()
@@ -262,7 +285,9 @@ async def test_a_blocking_node_times_out_though_its_thread_goes_on(timed: Runtim
     def blocking() -> None:
         go.wait(10)
 
-    run = await timed.start(graph("{flow: f, nodes: [{kind: blocking, name: a, timeout: 1s}]}", blocking))
+    run = await timed.start(
+        graph("{flow: f, nodes: [{kind: blocking, name: a, timeout: 1s}]}", blocking)
+    )
     await seen(run, "node.started", "a")
     clock.advance(1)
     with pytest.raises(RunFailed, match="took longer than 1s"):
@@ -280,7 +305,9 @@ async def test_a_run_has_a_limit_of_its_own(timed: Runtime, clock: FakeClock) ->
         finally:
             cleaned.append("slow")
 
-    run = await timed.start(graph("{flow: f, settings: {timeout: 30s}, nodes: [{kind: slow, name: a}]}", slow))
+    run = await timed.start(
+        graph("{flow: f, settings: {timeout: 30s}, nodes: [{kind: slow, name: a}]}", slow)
+    )
     await seen(run, "node.started", "a")
     clock.advance(29)
     assert not cleaned

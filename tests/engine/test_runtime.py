@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.flows import graph, scheme_with
 from tests.engine.watching import data_of, result_of, seen, story, until
 
-from penstock import FlowContext, Run, Runtime, flow, load_flow, node, step
+from penstock import Context, Run, Runtime, flow, load_flow, node, step
 from penstock.core.errors import (
     DocumentError,
+    PenstockError,
     RunCancelled,
     RunFailed,
     RunNotFound,
@@ -21,6 +22,9 @@ from penstock.core.errors import (
 )
 from penstock.core.states import RunState
 from penstock.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAP = "{flow: nap, nodes: [{kind: delay, name: a, duration: 1h}]}"
 SAY = "{flow: say, inputs: {value: {}}, nodes: [{kind: say, name: a}]}"
@@ -58,9 +62,13 @@ async def test_ids_sort_by_the_time_they_were_made(runtime: Runtime) -> None:
     fids = []
     for number in range(5):
         fids.append((await runtime.start(flow, value=number)).fid)
-        await until(lambda began=runtime.clock.now(): runtime.clock.now() > began + 0.001)  # type: ignore[misc]
+        await until(functools.partial(_passed, runtime, runtime.clock.now() + 0.001))
     assert fids == sorted(fids)
     assert [row.fid for row in await runtime.runs()] == fids[::-1]
+
+
+def _passed(runtime: Runtime, time: float) -> bool:
+    return runtime.clock.now() > time
 
 
 async def test_runs_are_listed_by_state_flow_and_page(runtime: Runtime) -> None:
@@ -68,7 +76,9 @@ async def test_runs_are_listed_by_state_flow_and_page(runtime: Runtime) -> None:
     for run in done:
         await result_of(run)
     nap = await runtime.start(graph(NAP))
-    assert [row.fid for row in await runtime.runs(states=[RunState.RUNNING, RunState.WAITING])] == [nap.fid]
+    assert [row.fid for row in await runtime.runs(states=[RunState.RUNNING, RunState.WAITING])] == [
+        nap.fid
+    ]
     assert {row.flow for row in await runtime.runs(flow="say")} == {"say"}
     first = await runtime.runs(limit=2)
     rest = await runtime.runs(before=first[-1].fid)
@@ -103,23 +113,32 @@ async def test_many_may_wait_for_one_result_and_leave(runtime: Runtime) -> None:
 
 async def test_an_unknown_run_is_told_whatever_is_asked(runtime: Runtime) -> None:
     run = runtime.get("nobody")
-    for ask in (run.row, run.result, run.cancel, lambda: runtime.retry("nobody"), lambda: runtime.resume("nobody")):
+    for ask in (
+        run.row,
+        run.result,
+        run.cancel,
+        lambda: runtime.retry("nobody"),
+        lambda: runtime.resume("nobody"),
+    ):
         with pytest.raises(RunNotFound, match="no run has the id `nobody`"):
             await ask()
 
 
 async def test_a_runtime_that_cannot_open_its_store_says_why(tmp_path: Path) -> None:
     (tmp_path / "runs.db").mkdir()
+    runtime = Runtime(f"sqlite:///{tmp_path}/runs.db")
     with pytest.raises(StoreError, match="is a folder"):
-        async with Runtime(f"sqlite:///{tmp_path}/runs.db"):
-            raise AssertionError("never opened")
+        await runtime.__aenter__()
 
 
 async def test_a_failure_inside_the_block_is_not_hidden_by_closing(tmp_path: Path) -> None:
-    with pytest.raises(KeyError):
+    async def stumble() -> None:
         async with Runtime(f"sqlite:///{tmp_path}/runs.db") as runtime:
             await runtime.start(graph(NAP))
             raise KeyError
+
+    with pytest.raises(KeyError):
+        await stumble()
 
 
 async def test_no_task_outlives_the_runtime(tmp_path: Path) -> None:
@@ -129,6 +148,25 @@ async def test_no_task_outlives_the_runtime(tmp_path: Path) -> None:
             run = await runtime.start(graph(NAP))
         await seen(run, "node.waiting", "a")
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite"])
+async def test_a_closed_runtime_starts_nothing(url: str, tmp_path: Path) -> None:
+    runtime = Runtime(url if url == "memory:" else f"sqlite:///{tmp_path}/runs.db")
+    async with runtime:
+        await runtime.start(graph(NAP))
+    before = asyncio.all_tasks()
+    with pytest.raises(PenstockError, match=r"closed|not open"):
+        await runtime.start(graph(NAP))
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_closed_runtime_is_not_opened_again() -> None:
+    runtime = Runtime("memory:")
+    async with runtime:
+        pass
+    with pytest.raises(PenstockError, match="closed"):
+        await runtime.__aenter__()
 
 
 # --- ephemeral runs -----------------------------------------------------------------------
@@ -203,7 +241,9 @@ async def test_a_run_keeps_the_revision_it_started_with(tmp_path: Path) -> None:
         return text
 
     url = f"sqlite:///{tmp_path}/runs.db"
-    old, new = (graph(f"{{flow: f, nodes: [{{kind: hold, name: a, text: {t}}}]}}", hold) for t in ("old", "new"))
+    old, new = (
+        graph(f"{{flow: f, nodes: [{{kind: hold, name: a, text: {t}}}]}}", hold) for t in ("old", "new")
+    )
     async with Runtime(url) as first:
         run = await first.start(old)
         await seen(run, "node.started", "a")
@@ -219,7 +259,9 @@ async def run_row(runtime: Runtime, fid: str) -> Any:
     return await runtime.get(fid).row()
 
 
-async def test_a_python_flow_is_found_again_by_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_python_flow_is_found_again_by_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "my_flow_module.py").write_text(
         "from penstock import flow\n"
         "@flow\n"
@@ -294,7 +336,10 @@ def test_of_several_flows_one_must_be_named(tmp_path: Path) -> None:
 
 async def test_a_flow_calls_a_flow_as_its_child(tmp_path: Path, runtime: Runtime) -> None:
     (tmp_path / "inner.yaml").write_text(
-        "flow: inner\ninputs: {value: {type: integer}}\nrequired: [value]\nnodes: [{kind: say, name: s}]\n"
+        "flow: inner\n"
+        "inputs: {value: {type: integer}}\n"
+        "required: [value]\n"
+        "nodes: [{kind: say, name: s}]\n"
     )
     (tmp_path / "outer.yaml").write_text(
         "flow: outer\nnodes: [{kind: call, name: c, flow: inner.yaml, inputs: {value: 7}}]\n"
@@ -307,9 +352,14 @@ async def test_a_flow_calls_a_flow_as_its_child(tmp_path: Path, runtime: Runtime
     assert [row.flow for row in await runtime.runs()] == ["outer"], "a child is no run of its own"
 
 
-async def test_wrong_inputs_of_a_called_flow_go_to_the_error_port(tmp_path: Path, runtime: Runtime) -> None:
+async def test_wrong_inputs_of_a_called_flow_go_to_the_error_port(
+    tmp_path: Path, runtime: Runtime
+) -> None:
     (tmp_path / "inner.yaml").write_text(
-        "flow: inner\ninputs: {value: {type: integer}}\nrequired: [value]\nnodes: [{kind: say, name: s}]\n"
+        "flow: inner\n"
+        "inputs: {value: {type: integer}}\n"
+        "required: [value]\n"
+        "nodes: [{kind: say, name: s}]\n"
     )
     (tmp_path / "outer.yaml").write_text(
         "flow: outer\n"
@@ -340,7 +390,9 @@ async def test_a_called_flow_belongs_to_the_revision(tmp_path: Path) -> None:
 
     inner = tmp_path / "inner.yaml"
     inner.write_text("flow: inner\nnodes: [{kind: hold, name: h, text: old}]\n")
-    (tmp_path / "outer.yaml").write_text("flow: outer\nnodes: [{kind: call, name: c, flow: inner.yaml}]\n")
+    (tmp_path / "outer.yaml").write_text(
+        "flow: outer\nnodes: [{kind: call, name: c, flow: inner.yaml}]\n"
+    )
     url = f"sqlite:///{tmp_path}/runs.db"
     async with Runtime(url) as first:
         run = await first.start(load_flow(tmp_path / "outer.yaml", scheme=scheme_with(hold)))
@@ -359,7 +411,7 @@ async def test_a_graph_may_call_a_python_flow_and_is_told_when_that_changed(tmp_
         await gate.wait()
 
     @flow
-    async def job(ctx: FlowContext) -> str:
+    async def job(ctx: Context) -> str:
         await ctx.step(held)
         return "done"
 

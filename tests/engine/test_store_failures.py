@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.flows import graph, scheme_with
 from tests.engine.watching import lines, recorded, result_of, story, until
 
-from penstock import Context, NodeError, Runtime, node
+from penstock import NodeContext, NodeError, Runtime, node
 from penstock.core.errors import RunFailed, StoreError, StoreFull
 from penstock.core.states import RunState
 from penstock.store.memory import MemoryStore
 from penstock.store.sqlite import SqliteStore
 from penstock.testing.faults import FaultyStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHAIN = """
 flow: chain
@@ -34,7 +36,7 @@ class Ledger:
         self.done: list[tuple[str, str]] = []
 
         @node("effect")
-        async def effect(value: Any = None, *, ctx: Context) -> str:
+        async def effect(value: Any = None, *, ctx: NodeContext) -> str:
             self.done.append((ctx.node, ctx.idempotency_key))
             await asyncio.sleep(0)
             return ctx.node
@@ -168,6 +170,20 @@ async def test_an_error_with_any_text_is_still_told(tmp_path: Path, text: str) -
         assert (await runtime.runs())[0].state is RunState.FAILED
 
 
+async def test_a_run_s_row_keeps_a_summary_of_a_huge_message(runtime: Runtime) -> None:
+    @node("fails")
+    async def fails() -> None:
+        raise ValueError("first line\n" + "x" * 3_000_000)
+
+    run = await runtime.start(graph("{flow: f, nodes: [{kind: fails, name: a}]}", fails))
+    with pytest.raises(RunFailed) as raised:
+        await result_of(run)
+    assert len(raised.value.error.message) > 3_000_000
+    row = await run.row()
+    assert row.error.startswith("ValueError: first line")
+    assert len(row.error) <= 1_000
+
+
 async def test_an_exception_that_cannot_even_be_shown_is_still_told(runtime: Runtime) -> None:
     class Mute(Exception):
         def __str__(self) -> str:
@@ -198,7 +214,7 @@ async def test_a_node_that_leaves_the_program_fails_its_run_and_nothing_else(run
 
 async def test_a_failing_release_of_resources_fails_the_run(runtime: Runtime) -> None:
     @node("opens")
-    async def opens(*, ctx: Context) -> int:
+    async def opens(*, ctx: NodeContext) -> int:
         def refuse() -> None:
             raise OSError("cannot close")
 
@@ -212,7 +228,7 @@ async def test_a_failing_release_of_resources_fails_the_run(runtime: Runtime) ->
 
 async def test_state_of_no_payload_form_fails_the_node_and_not_the_store(tmp_path: Path) -> None:
     @node("keeps")
-    async def keeps(*, ctx: Context) -> int:
+    async def keeps(*, ctx: NodeContext) -> int:
         ctx.state["what"] = Opaque()
         return 1
 
@@ -246,5 +262,3 @@ async def test_closing_reports_a_commit_that_failed_on_the_way_out() -> None:
 
 async def seen_in(store: Any, fid: str) -> list[str]:
     return [event.type for event in await store.events(fid)]
-
-

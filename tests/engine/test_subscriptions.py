@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import aclosing
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.flows import graph
 from tests.engine.watching import result_of, seen, story, until
 
-from penstock import Context, Runtime, node
+from penstock import NodeContext, Runtime, node
 from penstock.core.errors import RunNotFound
 from penstock.core.events import Event
 from penstock.engine.stream import TAIL
 from penstock.testing.clock import FakeClock
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @node("talk")
-async def talk(count: int, *, pause: int = 10, ctx: Context) -> int:
+async def talk(count: int, *, pause: int = 10, ctx: NodeContext) -> int:
     for number in range(count):
         ctx.message(f"word {number}")
         if number % pause == 0:
@@ -46,7 +48,7 @@ async def test_a_late_subscriber_sees_what_an_early_one_saw(runtime: Runtime) ->
     assert await story(run, after=1500) == early[1500:]
 
 
-@pytest.mark.parametrize("after", [0, 1, 2], ids="at the end, past the end, far past it".split(", "))
+@pytest.mark.parametrize("after", [0, 1, 2], ids=["at the end", "past the end", "far past it"])
 async def test_following_an_ended_run_from_its_end_ends_at_once(runtime: Runtime, after: int) -> None:
     run = await runtime.start(graph(TALK, talk), count=1)
     await result_of(run)
@@ -77,7 +79,10 @@ async def test_a_hundred_subscribers_that_come_and_go_see_each_event_once_in_ord
 ) -> None:
     chance = random.Random(7)
     async with Runtime(url if url == "memory:" else f"sqlite:///{tmp_path}/runs.db") as runtime:
-        run = await runtime.start(graph(TALK, talk), count=2000, )
+        run = await runtime.start(
+            graph(TALK, talk),
+            count=2000,
+        )
 
         async def follow() -> list[Event]:
             read: list[Event] = []
@@ -159,7 +164,7 @@ async def test_a_subscriber_of_a_run_that_is_put_aside_at_the_end_does_not_hang(
 
 async def test_every_type_of_event_a_node_may_send_arrives_as_sent(runtime: Runtime) -> None:
     @node("chatty")
-    async def chatty(*, ctx: Context) -> None:
+    async def chatty(*, ctx: NodeContext) -> None:
         ctx.message("hello", level="warning", colour="red")
         ctx.progress(0.25, "a quarter")
         ctx.progress(None)
@@ -184,7 +189,7 @@ async def test_every_type_of_event_a_node_may_send_arrives_as_sent(runtime: Runt
 @pytest.mark.parametrize("kind", ["run.completed", "node.completed", "child.completed", "made.up"])
 async def test_a_node_cannot_speak_for_the_engine(runtime: Runtime, kind: str) -> None:
     @node("liar")
-    async def liar(*, ctx: Context) -> str:
+    async def liar(*, ctx: NodeContext) -> str:
         try:
             ctx.emit(kind, result="a lie")
         except ValueError as error:
@@ -197,7 +202,7 @@ async def test_a_node_cannot_speak_for_the_engine(runtime: Runtime, kind: str) -
 
 async def test_a_thread_may_speak(runtime: Runtime) -> None:
     @node("threaded")
-    def threaded(*, ctx: Context) -> int:
+    def threaded(*, ctx: NodeContext) -> int:
         for number in range(100):
             ctx.message(str(number))
         return 1

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.flows import graph, scheme_with
 from tests.engine.watching import data_of, lines, pass_time, recorded, result_of, seen, story, until
 
-from penstock import Context, Control, ControlContext, FlowContext, Inputs, Outputs, Port, Runtime, flow, node, step
+from penstock import (
+    Context,
+    Control,
+    ControlContext,
+    Inputs,
+    NodeContext,
+    Outputs,
+    Port,
+    Runtime,
+    flow,
+    node,
+    step,
+)
 from penstock.core.errors import RunTimeout
 from penstock.core.states import RunState
 from penstock.testing.clock import FakeClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = 86400.0
 
@@ -37,7 +51,12 @@ async def test_a_run_that_only_waits_says_so_and_until_when(timed: Runtime, cloc
 
 
 async def test_a_run_that_waits_leaves_memory_and_comes_back(timed: Runtime, clock: FakeClock) -> None:
-    text = "{flow: f, nodes: [{kind: time.delay, name: a, duration: 3d, links: {out: b}}, {kind: time.delay, name: b, duration: 100ms}]}"
+    text = """
+    flow: f
+    nodes:
+      - {kind: time.delay, name: a, duration: 3d, links: {out: b}}
+      - {kind: time.delay, name: b, duration: 100ms}
+    """
     run = await timed.start(graph(text), x=1)
     await seen(run, "run.waiting")
     await put_aside(timed, clock)
@@ -46,7 +65,12 @@ async def test_a_run_that_waits_leaves_memory_and_comes_back(timed: Runtime, clo
     await seen(run, "node.waiting", "b")
     clock.advance(1)
     assert await waiting == {"x": 1}
-    assert lines(await story(run), "run.") == ["run.started", "run.waiting", "run.resumed", "run.completed"]
+    assert lines(await story(run), "run.") == [
+        "run.started",
+        "run.waiting",
+        "run.resumed",
+        "run.completed",
+    ]
 
 
 async def test_a_run_that_wakes_before_it_is_put_aside_goes_on_where_it_is(
@@ -60,7 +84,9 @@ async def test_a_run_that_wakes_before_it_is_put_aside_goes_on_where_it_is(
 
 
 async def test_a_short_wait_is_not_worth_an_event(timed: Runtime, clock: FakeClock) -> None:
-    run = await timed.start(graph("{flow: f, nodes: [{kind: time.delay, name: a, duration: 500ms}]}"), x=1)
+    run = await timed.start(
+        graph("{flow: f, nodes: [{kind: time.delay, name: a, duration: 500ms}]}"), x=1
+    )
     await seen(run, "node.waiting", "a")
     clock.advance(0.5)
     await result_of(run)
@@ -69,11 +95,16 @@ async def test_a_short_wait_is_not_worth_an_event(timed: Runtime, clock: FakeClo
 
 async def test_a_run_with_open_resources_stays_in_memory(timed: Runtime, clock: FakeClock) -> None:
     @node("opens")
-    async def opens(*, ctx: Context) -> int:
+    async def opens(*, ctx: NodeContext) -> int:
         ctx.resources.callback(lambda: None)
         return 1
 
-    text = "{flow: f, nodes: [{kind: opens, name: a, links: {out: b}}, {kind: time.delay, name: b, duration: 1d}]}"
+    text = """
+    flow: f
+    nodes:
+      - {kind: opens, name: a, links: {out: b}}
+      - {kind: time.delay, name: b, duration: 1d}
+    """
     run = await timed.start(graph(text, opens))
     await seen(run, "run.waiting")
     await pass_time(clock, 60)
@@ -116,7 +147,9 @@ async def test_a_busy_node_is_never_cut_off_because_another_one_waits(
     assert began == ["b", "c"]
 
 
-async def test_a_busy_node_behind_a_finished_child_is_never_cut_off(timed: Runtime, clock: FakeClock) -> None:
+async def test_a_busy_node_behind_a_finished_child_is_never_cut_off(
+    timed: Runtime, clock: FakeClock
+) -> None:
     began: list[str] = []
     go = asyncio.Event()
 
@@ -168,7 +201,7 @@ async def test_a_step_beside_a_sleep_is_never_cut_off(timed: Runtime, clock: Fak
         return "worked"
 
     @flow
-    async def both(ctx: FlowContext) -> Any:
+    async def both(ctx: Context) -> Any:
         return await asyncio.gather(ctx.step(work), ctx.sleep("1d"))
 
     run = await timed.start(both)
@@ -190,7 +223,7 @@ async def test_cleanup_does_not_run_because_a_run_is_put_aside(timed: Runtime, c
         cleaned.append(clock.now())
 
     @flow
-    async def tidy(ctx: FlowContext) -> str:
+    async def tidy(ctx: Context) -> str:
         try:
             await ctx.sleep("1d")
         finally:
@@ -207,7 +240,9 @@ async def test_cleanup_does_not_run_because_a_run_is_put_aside(timed: Runtime, c
     assert cleaned == [start + DAY + timed.evict_after]
 
 
-async def test_the_deadline_of_a_run_holds_while_it_is_out_of_memory(timed: Runtime, clock: FakeClock) -> None:
+async def test_the_deadline_of_a_run_holds_while_it_is_out_of_memory(
+    timed: Runtime, clock: FakeClock
+) -> None:
     text = "{flow: f, settings: {timeout: 1h}, nodes: [{kind: time.delay, name: a, duration: 1d}]}"
     run = await timed.start(graph(text))
     await seen(run, "run.waiting")
@@ -240,13 +275,15 @@ async def test_a_retry_backoff_survives_the_process(tmp_path: Path, clock: FakeC
     attempts: list[int] = []
 
     @node("flaky")
-    async def flaky(*, ctx: Context) -> str:
+    async def flaky(*, ctx: NodeContext) -> str:
         attempts.append(ctx.attempt)
         if ctx.attempt < 3:
             raise OSError("not yet")
         return "at last"
 
-    flaky_flow = graph("{flow: f, nodes: [{kind: flaky, name: a, retry: {attempts: 5, delay: 1h}}]}", flaky)
+    flaky_flow = graph(
+        "{flow: f, nodes: [{kind: flaky, name: a, retry: {attempts: 5, delay: 1h}}]}", flaky
+    )
     async with Runtime(url, clock=clock) as first:
         run = await first.start(flaky_flow)
         await seen(run, "run.waiting")

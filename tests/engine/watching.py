@@ -47,7 +47,7 @@ async def seen(run: Run, kind: str, node: str = "", *, after: int = 0) -> Event:
 async def until(condition: Callable[[], object]) -> None:
     """Give the loop turns until something holds."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what it waits for tells nobody
             await asyncio.sleep(0)
 
 

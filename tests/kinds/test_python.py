@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MODULE = """
 import dataclasses, threading
-from penstock.engine.context import Context
+from penstock.engine.context import NodeContext
 
 @dataclasses.dataclass
 class Order:
@@ -39,7 +39,7 @@ def power(base, exponent, /):
 def where():
     return threading.current_thread().name
 
-async def speak(ctx: Context, text: str) -> str:
+async def speak(ctx: NodeContext, text: str) -> str:
     ctx.message(text)
     return text.upper()
 

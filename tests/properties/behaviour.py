@@ -42,7 +42,9 @@ class Behaviour:
         chance = self._chance(inputs)
         if chance.randrange(100) < self.fails:
             raise Fails
-        sent: dict[str, Any] = {port: chance.randrange(50) for port in PLAIN_PORTS if chance.random() < 0.6}
+        sent: dict[str, Any] = {
+            port: chance.randrange(50) for port in PLAIN_PORTS if chance.random() < 0.6
+        }
         if chance.random() < 0.4:
             count = chance.choice((None, 0, 1, 2, 2))
             drawn = [chance.randrange(50) for _ in range(count or 1)]
@@ -55,7 +57,7 @@ class Behaviour:
         return [chance.randrange(50) for _ in range(calls)]
 
     def _chance(self, inputs: Mapping[str, Any]) -> Random:
-        given = sorted((port, _plain(value)) for port, value in inputs.items() if value is not None)
+        given = sorted((port, _plain(value)) for port, value in inputs.items())
         text = repr((self.seed, given))
         return Random(int.from_bytes(blake2b(text.encode(), digest_size=8).digest()))
 

@@ -7,11 +7,11 @@ from earlier to later nodes of one region; so every drawn graph is a legal docum
 from typing import Any
 
 from hypothesis import strategies as st
+from tests.properties.behaviour import BODY_PORT, ERROR_PORT, IN_PORTS, MANY_PORT, PLAIN_PORTS
 
 from penstock.core.duration import Duration
 from penstock.core.policies import Join, OnError, Record, Retry, Strategy
 from penstock.core.spec import FlowSpec, Link, NodeSpec, Settings
-from tests.properties.behaviour import BODY_PORT, ERROR_PORT, IN_PORTS, MANY_PORT, PLAIN_PORTS
 
 ROOT = -1
 
@@ -37,15 +37,26 @@ def flows(
         for source, port, to in found:
             links[source].append(Link(port=port, node=f"n{number}", to=to))
         if region != ROOT and (not found or draw(st.integers(0, 4)) == 0):
-            links[region].append(Link(port=BODY_PORT, node=f"n{number}", to=draw(st.sampled_from(IN_PORTS))))
+            links[region].append(
+                Link(port=BODY_PORT, node=f"n{number}", to=draw(st.sampled_from(IN_PORTS)))
+            )
         regions.append(region)
         nodes.append(draw(_node(number)))
+    for number, node in enumerate(nodes):
+        if node["kind"] == "t.caller" and number not in regions:  # it has nothing to call
+            nodes[number] = node | {
+                "kind": "t.effect",
+                "config": {"seed": node["config"]["seed"]},
+                "retry": None,
+            }
     specs = tuple(NodeSpec(**node, links=tuple(links[number])) for number, node in enumerate(nodes))
     outputs: dict[str, str] = {}
     if draw(st.integers(0, 5)) == 0:
         at_root = [f"n{number}" for number in range(count) if regions[number] == ROOT]
         ports = (*PLAIN_PORTS, MANY_PORT)
-        named = draw(st.lists(st.tuples(st.sampled_from(at_root), st.sampled_from(ports)), min_size=1, max_size=3))
+        named = draw(
+            st.lists(st.tuples(st.sampled_from(at_root), st.sampled_from(ports)), min_size=1, max_size=3)
+        )
         kinds = {spec.key: spec.kind for spec in specs}
         outputs = {
             f"f{number}": f"{name}.{'x' if kinds[name] == 't.caller' else port}"
@@ -61,7 +72,9 @@ def flows(
 
 
 @st.composite
-def _links(draw: st.DrawFn, neighbours: list[int], nodes: list[dict[str, Any]]) -> list[tuple[int, str, str]]:
+def _links(
+    draw: st.DrawFn, neighbours: list[int], nodes: list[dict[str, Any]]
+) -> list[tuple[int, str, str]]:
     found = []
     for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2, 2, 3]))):
         source = draw(st.sampled_from(neighbours))
@@ -96,9 +109,9 @@ def _node(draw: st.DrawFn, number: int) -> dict[str, Any]:
 
 @st.composite
 def _settings(draw: st.DrawFn, records: tuple[Record, ...]) -> Settings:
-    strategy = draw(st.sampled_from([Strategy.STOP, Strategy.CONTINUE]))
+    strategy = draw(st.sampled_from(Strategy))
     return Settings(
-        on_error=OnError(strategy=strategy),
+        on_error=OnError(strategy=strategy, max_retries=2),
         max_parallel=draw(st.sampled_from([None, None, 1, 2])),
         record=draw(st.sampled_from(records)),
     )

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from penstock import Action, Context, Control, ControlContext, Emit, Inputs, NodeError, Outputs, Port, Scheme
 from tests.properties.behaviour import (
     BODY_PORT,
     CAUGHT,
@@ -14,6 +13,19 @@ from tests.properties.behaviour import (
     Behaviour,
     Fails,
     Several,
+)
+
+from penstock import (
+    Action,
+    Control,
+    ControlContext,
+    Emit,
+    Inputs,
+    NodeContext,
+    NodeError,
+    Outputs,
+    Port,
+    Scheme,
 )
 
 _IN = {port: Port(default=None) for port in IN_PORTS}
@@ -30,7 +42,7 @@ class World:
         self.executed: Counter[str] = Counter()
         self.keys: dict[str, set[str]] = {}
 
-    def note(self, ctx: Context) -> None:
+    def note(self, ctx: NodeContext) -> None:
         self.executed[ctx.node] += 1
         self.keys.setdefault(ctx.node, set()).add(ctx.idempotency_key)
 
@@ -43,17 +55,61 @@ def _send(behaviour: Behaviour, inputs: Inputs) -> dict[str, Any]:
     return {port: Emit(value) if isinstance(value, Several) else value for port, value in sent.items()}
 
 
+class Pure(Action, kind="t.pure", pure=True):
+    seed: int
+    fails: int = 0
+    in_ports = _IN
+    out_ports = _OUT
+
+    def run(self, inputs: Inputs) -> Outputs:
+        return _send(Behaviour(seed=self.seed, fails=self.fails), inputs)
+
+
+class Caller(Control, kind="t.caller"):
+    """Calls its body; guarded, it answers for children that fail. flaky: as above."""
+
+    seed: int
+    calls: int = 1
+    together: bool = False
+    guarded: bool = False
+    flaky: int = 0
+    in_ports = _IN
+    out_ports = {port: Port() for port in PLAIN_PORTS} | {BODY_PORT: Port(call=True)}
+
+    async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
+        items = Behaviour(seed=self.seed).items(inputs, self.calls)
+        results: list[Any] | str
+        try:
+            results = await (self._together if self.together else self._in_turn)(items, ctx)
+        except NodeError:
+            if not self.guarded:
+                raise
+            results = CAUGHT
+        if ctx.attempt <= self.flaky:
+            raise NodeError("for now", code="flaky")
+        return {"x": results}
+
+    async def _in_turn(self, items: list[int], ctx: ControlContext) -> list[Any]:
+        return [await ctx.call(BODY_PORT, item) for item in items]
+
+    async def _together(self, items: list[int], ctx: ControlContext) -> list[Any]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(ctx.call(BODY_PORT, item, key=number))
+                    for number, item in enumerate(items)
+                ]
+        except* NodeError:
+            failed = True
+        else:
+            failed = False
+        if failed:
+            raise NodeError("inside", code="inside")
+        return [task.result() for task in tasks]
+
+
 def scheme_of(world: World) -> Scheme:
     """The kinds, with every execution noted in `world`."""
-
-    class Pure(Action, kind="t.pure", pure=True):
-        seed: int
-        fails: int = 0
-        in_ports = _IN
-        out_ports = _OUT
-
-        def run(self, inputs: Inputs) -> Outputs:
-            return _send(Behaviour(seed=self.seed, fails=self.fails), inputs)
 
     class Effect(Action, kind="t.effect", blocking=False):
         seed: int
@@ -61,7 +117,7 @@ def scheme_of(world: World) -> Scheme:
         in_ports = _IN
         out_ports = _OUT
 
-        def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             world.note(ctx)
             return _send(Behaviour(seed=self.seed, fails=self.fails), inputs)
 
@@ -76,7 +132,7 @@ def scheme_of(world: World) -> Scheme:
         in_ports = _IN
         out_ports = _OUT
 
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             world.note(ctx)
             for _ in range(self.turns):
                 await asyncio.sleep(0)
@@ -92,50 +148,9 @@ def scheme_of(world: World) -> Scheme:
         in_ports = _IN
         out_ports = _OUT
 
-        def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             world.note(ctx)
             return _send(Behaviour(seed=self.seed, fails=self.fails), inputs)
-
-    class Caller(Control, kind="t.caller"):
-        """Calls its body; guarded, it answers for children that fail. flaky: as above."""
-
-        seed: int
-        calls: int = 1
-        together: bool = False
-        guarded: bool = False
-        flaky: int = 0
-        in_ports = _IN
-        out_ports = {port: Port() for port in PLAIN_PORTS} | {BODY_PORT: Port(call=True)}
-
-        async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
-            items = Behaviour(seed=self.seed).items(inputs, self.calls)
-            try:
-                results = await (self._together if self.together else self._in_turn)(items, ctx)
-            except NodeError:
-                if not self.guarded:
-                    raise
-                results = CAUGHT
-            if ctx.attempt <= self.flaky:
-                raise NodeError("for now", code="flaky")
-            return {"x": results}
-
-        async def _in_turn(self, items: list[int], ctx: ControlContext) -> list[Any]:
-            return [await ctx.call(BODY_PORT, item) for item in items]
-
-        async def _together(self, items: list[int], ctx: ControlContext) -> list[Any]:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    tasks = [
-                        group.create_task(ctx.call(BODY_PORT, item, key=number))
-                        for number, item in enumerate(items)
-                    ]
-            except* NodeError:
-                failed = True
-            else:
-                failed = False
-            if failed:
-                raise NodeError("inside", code="inside")
-            return [task.result() for task in tasks]
 
     scheme = Scheme()
     scheme.add(Pure, Effect, Slow, Threaded, Caller)

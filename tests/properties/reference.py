@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.core.policies import Join, Strategy
-from penstock.core.spec import FlowSpec, NodeSpec
 from tests.properties.behaviour import (
     BODY_PORT,
     CAUGHT,
@@ -23,6 +21,9 @@ from tests.properties.behaviour import (
     Fails,
     Several,
 )
+
+from penstock.core.policies import Join, Strategy
+from penstock.core.spec import FlowSpec, NodeSpec
 
 Branch = tuple[int, ...]
 Packets = list[tuple[Branch, Any]]
@@ -241,8 +242,6 @@ class Process:
     def _call(self, node: NodeSpec, firing: str, items: list[int]) -> Any:
         """The responses of the children. Raises Fails when one of them fails."""
         feeds = [(link.node, link.to) for link in node.links if link.port == BODY_PORT]
-        if not feeds:
-            return [None] * len(items)
         results, stories, failed = [], [], False
         for number, item in enumerate(items):
             roots = [name for name, _ in feeds]
@@ -270,11 +269,10 @@ class Process:
         leaves = []
         for name in self.members:
             linked = {link.port for link in self._node(name).links}
-            for branch, outputs in sorted(self.firings[name], key=lambda firing: firing[0]):
-                if outputs and not any(port in linked and value != () for port, value in outputs.items()):
-                    free = {port: _listed(value) for port, value in outputs.items() if port not in linked}
-                    if free:
-                        leaves.append(next(iter(free.values())) if len(free) == 1 else free)
+            for _, outputs in sorted(self.firings[name], key=lambda firing: firing[0]):
+                sent = {port: _listed(value) for port, value in outputs.items() if value != ()}
+                if sent and not any(port in linked for port in sent):
+                    leaves.append(next(iter(sent.values())) if len(sent) == 1 else sent)
         return leaves[0] if len(leaves) == 1 else leaves or None
 
     def named(self, outputs: Mapping[str, str]) -> dict[str, Any]:

@@ -5,6 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
+from tests.properties.execution import check_verdict, passing_time, whole_stream
+from tests.properties.graphs import flows
+from tests.properties.kinds import World, scheme_of
+from tests.properties.reference import Verdict
+from tests.properties.test_graphs import INPUTS, QUICK, verdict_of
 
 from penstock import Event, EventType, Runtime
 from penstock.core.policies import Record
@@ -14,11 +19,6 @@ from penstock.engine.loading import Loader
 from penstock.store.memory import MemoryStore
 from penstock.testing.clock import FakeClock
 from penstock.testing.prefixes import plant
-from tests.properties.execution import check_verdict, passing_time, whole_stream
-from tests.properties.graphs import flows
-from tests.properties.kinds import World, scheme_of
-from tests.properties.reference import Verdict
-from tests.properties.test_graphs import INPUTS, QUICK, verdict_of
 
 
 @given(flows(most_nodes=6))
@@ -56,15 +56,23 @@ async def _check_prefix(spec: FlowSpec, prefix: Sequence[Event], verdict: Verdic
         # The flow is restored from what the store kept of it, as after a real crash.
         events = await whole_stream(await runtime.resume(fid))
     check_verdict(events, verdict, skips=spec.settings.record is Record.FULL)
-    done = _done(prefix) - _called_anew(spec, events)
+    done = _done(prefix, events) - _called_anew(spec, events)
     again = {name for name in world.executed if name in done}
     assert not again, f"ran again after event {len(prefix)}"
     assert world.keys == {name: {f"{fid}:{name}"} for name in world.executed}
 
 
-def _done(events: Sequence[Event]) -> set[str]:
-    """Firings with a recorded outcome, and all that happened inside a call with one."""
-    return {event.node for event in events if event.type in (EventType.NODE_COMPLETED, EventType.NODE_FAILED)}
+def _done(prefix: Sequence[Event], events: Sequence[Event]) -> set[str]:
+    """Firings with a recorded outcome; a restart of the run, then or later, forgets them."""
+    if any(_is_restart(event) for event in events[len(prefix) :]):
+        return set()
+    restarts = [event.seq for event in prefix if _is_restart(event)]
+    ends = (EventType.NODE_COMPLETED, EventType.NODE_FAILED)
+    return {event.node for event in prefix[max(restarts, default=0) :] if event.type in ends}
+
+
+def _is_restart(event: Event) -> bool:
+    return event.type == EventType.RUN_RESUMED and event.data["reason"] == "restart"
 
 
 def _called_anew(spec: FlowSpec, events: Sequence[Event]) -> set[str]:

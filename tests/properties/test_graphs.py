@@ -4,6 +4,10 @@ import asyncio
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
+from tests.properties.execution import check_verdict, comparable, passing_time, whole_stream
+from tests.properties.graphs import flows
+from tests.properties.kinds import World, scheme_of
+from tests.properties.reference import Interpreter, TooManyFirings, Verdict
 
 from penstock import Runtime
 from penstock.core.policies import Record
@@ -11,14 +15,14 @@ from penstock.core.spec import FlowSpec
 from penstock.engine.loading import Loader
 from penstock.store.memory import MemoryStore
 from penstock.testing.clock import FakeClock
-from tests.properties.execution import check_verdict, comparable, passing_time, whole_stream
-from tests.properties.graphs import flows
-from tests.properties.kinds import World, scheme_of
-from tests.properties.reference import Interpreter, TooManyFirings, Verdict
 
 INPUTS = {"a": 7}
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+QUICK = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 THOROUGH = settings(QUICK, max_examples=1000)
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from penstock import (
     Action,
+    Context,
     Control,
     ControlContext,
-    Context,
     Emit,
     Event,
-    FlowContext,
     Inputs,
+    NodeContext,
     NodeError,
     Outputs,
     Port,
@@ -46,14 +46,14 @@ def scheme_of(ledger: Ledger, gates: dict[str, asyncio.Event] | None = None) -> 
 
         fails: int = 0
 
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             ledger.append(f"{ctx.node}:{ctx.attempt}")
             if self.fails == -1 or ctx.attempt <= self.fails:
                 raise NodeError("as asked", code="asked")
             return {"out": inputs["in"]}
 
     class Gate(Action, kind="t.gate"):
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             ledger.append(f"{ctx.node}:{ctx.attempt}")
             if gates is not None and ctx.node.rpartition("/")[2] in gates:
                 await gates[ctx.node.rpartition("/")[2]].wait()
@@ -62,7 +62,7 @@ def scheme_of(ledger: Ledger, gates: dict[str, asyncio.Event] | None = None) -> 
     class Nap(Action, kind="t.nap"):
         seconds: float = 3600
 
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             await ctx.sleep(self.seconds)
             return {"out": inputs["in"]}
 
@@ -102,7 +102,7 @@ def scheme_of(ledger: Ledger, gates: dict[str, asyncio.Event] | None = None) -> 
     class Count(Action, kind="t.count"):
         """Counts its firings in the run's state; waits where a gate bears its firing's name."""
 
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             ledger.append(f"{ctx.node}:{ctx.attempt}")
             if gates is not None and ctx.node in gates:
                 await gates[ctx.node].wait()
@@ -125,7 +125,9 @@ def make(tmp_path: Path) -> Callable[..., Any]:
 
 
 @asynccontextmanager
-async def going_on(events: list[Event], subject: Any, scheme: Scheme, **options: Any) -> AsyncIterator[Run]:
+async def going_on(
+    events: list[Event], subject: Any, scheme: Scheme, **options: Any
+) -> AsyncIterator[Run]:
     """The run that died after these events, brought back."""
     store = MemoryStore()
     fid = await plant(store, events, subject)
@@ -182,7 +184,10 @@ async def test_a_run_waits_though_a_child_failed_before_its_second_worker_began(
     scheme.add(Bad)
     subject = make(FAILING_BESIDE.replace("t.effect, name: bad, fails: -1", "t.bad, name: bad"), scheme)
     clock = FakeClock()
-    async with asyncio.timeout(PATIENCE_SECONDS), Runtime(MemoryStore(), scheme=scheme, clock=clock) as runtime:
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        Runtime(MemoryStore(), scheme=scheme, clock=clock) as runtime,
+    ):
         run = await runtime.start(subject)
         async for event in run.events():
             if event.type == EventType.RUN_WAITING:
@@ -273,7 +278,7 @@ async def test_another_attempt_after_a_crash_calls_its_children_anew(make: Calla
     calls = 0
 
     class Flaky(Action, kind="t.flaky"):
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             nonlocal calls
             calls += 1
             ledger.append(ctx.node)
@@ -292,7 +297,7 @@ async def test_another_attempt_after_a_crash_calls_its_children_anew(make: Calla
 
 
 @flow
-async def calls_and_goes_on(ctx: FlowContext) -> Any:
+async def calls_and_goes_on(ctx: Context) -> Any:
     try:
         found = await ctx.call(CALLED[0])
     except NodeError as error:
@@ -322,7 +327,7 @@ async def test_what_was_done_beside_a_recorded_failure_is_no_change_of_the_flow(
     """A child that failed is not traversed to its end again; the rest of it is still known."""
 
     class SlowlyBad(Action, kind="t.slowly_bad"):
-        async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+        async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
             await _turns(20)
             raise NodeError("as asked", code="asked")
 
@@ -369,7 +374,9 @@ async def test_no_two_packets_of_a_port_bear_the_same_branch(make: Callable[...,
 
         def run(self, inputs: Inputs) -> Outputs:
             value = inputs["in"]
-            return {"out": value if value in ("x", "y", "z") else Emit([f"{value}{n}" for n in range(3)])}
+            return {
+                "out": value if value in ("x", "y", "z") else Emit([f"{value}{n}" for n in range(3)])
+            }
 
     scheme = scheme_of([])
     scheme.add(Pieces, Mixed)

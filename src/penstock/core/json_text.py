@@ -38,11 +38,11 @@ def _located(text: str | bytes, reason: str) -> JsonError:
     """Parse again with the slower parser of the standard library, which knows places."""
     import json
 
-    if isinstance(text, bytes):
+    if not isinstance(text, str):
         try:
-            text = text.decode()
+            text = bytes(text).decode()
         except UnicodeDecodeError as error:
-            before = text[: error.start].decode()
+            before = bytes(error.object[: error.start]).decode()
             return _at(before, len(before), "this byte is not UTF-8")
     try:
         json.loads(text, parse_constant=_refuse)

@@ -8,7 +8,9 @@ or an `Error`. `normalise` brings what code returns into that shape; `encode` an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections import deque
+from collections.abc import KeysView, Mapping, ValuesView
 from typing import Any, Final
 
 import msgspec
@@ -117,7 +119,12 @@ def normalise(value: Any) -> Payload:
         return value
     try:
         return _walk(value)
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise PayloadError(
+            "a value is nested too deeply, or contains itself, and cannot travel over a link",
+            remedy="flatten it, or send it as text or bytes",
+        ) from error
+    except (TypeError, ValueError) as error:
         where, kind = _offender(value, "", ()) or ("", type(value).__name__)
         place = f" at `{where}`" if where else ""
         raise PayloadError(
@@ -149,30 +156,41 @@ def _key(key: Any) -> str:
 
 def _builtin(value: Any) -> Any:
     """One step towards a payload for anything that is not one. Raises TypeError."""
+    if isinstance(value, BaseException):
+        return Error.from_exception(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        # Field by field: one that was decoded may leave its defaults to the class.
+        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    try:
+        return _foreign(value)
+    except TypeError:
+        found = msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True, enc_hook=_foreign)
+    if type(found) is type(value) and not isinstance(found, list | dict | tuple):
+        raise TypeError(f"no JSON-shaped form for `{type(value).__name__}`")
+    return found
+
+
+def _foreign(value: Any) -> Any:
+    """The step for types that the codec does not know. Raises TypeError for the rest."""
+    if type(value) is Error:
+        return value
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, deque | KeysView | ValuesView):
+        return list(value)
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
-    if isinstance(value, BaseException):
-        return Error.from_exception(value)
+    if isinstance(value, type):
+        raise TypeError("a class has no JSON-shaped form")
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     if hasattr(value, "tolist"):  # numpy arrays and scalars
         return value.tolist()
     if hasattr(value, "__fspath__"):
         return value.__fspath__()
-    found = msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True, enc_hook=_leave)
-    if type(found) is type(value) and not isinstance(found, list | dict | tuple):
-        raise TypeError(f"no JSON-shaped form for `{type(value).__name__}`")
-    return found
-
-
-def _leave(value: Any) -> Any:
-    if type(value) is Error:
-        return value
-    return _builtin(value)
+    raise TypeError(f"no JSON-shaped form for `{type(value).__name__}`")
 
 
 def _offender(value: Any, where: str, above: tuple[int, ...]) -> tuple[str, str] | None:

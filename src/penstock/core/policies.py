@@ -48,8 +48,10 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if self.backoff is Backoff.LINEAR:
             wait = base * retry
         elif self.backoff is Backoff.EXPONENTIAL:
-            # The exponent is bounded so that a million attempts cannot overflow a float.
-            wait = base * self.factor ** min(retry - 1, 512) if base else 0.0
+            try:
+                wait = base * self.factor ** (retry - 1)
+            except OverflowError:
+                wait = cap
         else:
             wait = base
         wait = min(wait, cap)

@@ -87,7 +87,10 @@ class Store(Protocol):
     async def commit(self, batch: Batch) -> None: ...
 
     async def events(self, fid: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
-        """The run's events with a seq above `after`, in order."""
+        """The run's events with a seq above `after`, in order.
+
+        limit: how many are enough; a page may be longer, where a store reads them together.
+        """
         ...
 
     async def run(self, fid: str) -> RunRow | None: ...

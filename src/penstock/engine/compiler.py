@@ -19,7 +19,7 @@ from penstock.core.spec import FlowSpec, Link, NodeSpec, decode_hook, digest
 from penstock.engine.binding import Binder
 from penstock.engine.environment import Environment
 from penstock.engine.flow import GraphFlow
-from penstock.engine.kind import Node
+from penstock.engine.kind import FieldError, Node
 from penstock.engine.plan import Site, compile_flow
 from penstock.engine.scheme import Scheme
 from penstock.engine.types import can_meet, type_name
@@ -51,6 +51,7 @@ class _Compilation:
         self.problems: list[Problem] = []
         self.nodes: dict[str, Node] = {}
         self.specs = {node.key: node for node in spec.nodes}
+        self.by_id = {node.id: node.key for node in spec.nodes if node.id}
         self.links: dict[str, list[Link]] = {}
         self.incoming: dict[str, list[tuple[str, Link]]] = {key: [] for key in self.specs}
 
@@ -62,7 +63,8 @@ class _Compilation:
             if instance is not None:
                 self.nodes[key] = instance
         for key, node in self.specs.items():
-            self.links[key] = [link for link in map(self._resolve, node.links) if self._check_link(key, link)]
+            resolved = [self._resolve(key, link) for link in node.links]
+            self.links[key] = [link for link in resolved if self._check_link(key, link)]
         self._check_cycles()
         self._give_up()
         entries = [key for key in self.specs if not self.incoming[key]]
@@ -76,7 +78,7 @@ class _Compilation:
         spec = msgspec.structs.replace(spec, called=dict(self.binder.called))
         edges = self._edges()
         order = tuple(self.nodes[key] for key in dependencies_first(edges, list(edges)))
-        return GraphFlow(spec, plan, order, revision=digest(spec))
+        return GraphFlow(spec, plan, order, revision=digest(spec), folder=self.binder.folder)
 
     def _give_up(self) -> None:
         if self.problems:
@@ -102,9 +104,11 @@ class _Compilation:
         except DocumentError as error:
             self.problems += error.problems
             return None
+        except FieldError as error:
+            self._problem((*spec.config_at, error.field), f"`{spec.kind}`: {error}")
+            return None
         except (ValueError, TypeError) as error:
-            field = getattr(error, "field", None)
-            self._problem((*spec.config_at, field) if field else spec.at, f"`{spec.kind}`: {error}")
+            self._problem(spec.at, f"`{spec.kind}`: {error}")
             return None
         return instance
 
@@ -118,7 +122,8 @@ class _Compilation:
             path = (*spec.config_at, name)
             if name not in hints:
                 known = (*hints, *(field for field in NODE_FIELDS if not spec.config_at[len(spec.at) :]))
-                self._problem(path, f"`{spec.kind}` has no field `{name}`", suggest(name, known))
+                text = f"`{spec.kind}` has no field `{name}`"
+                self.problems.append(Problem(text, path, suggest(name, known), at_key=True))
                 continue
             try:
                 rendered = environment.render(value)
@@ -151,18 +156,26 @@ class _Compilation:
 
     # --- links --------------------------------------------------------------------
 
-    def _resolve(self, link: Link) -> Link:
-        """A link by id becomes one by key; `in` of a node with one other in-port means that one."""
+    def _resolve(self, source: str, link: Link) -> Link:
+        """A link in its own terms: by key rather than id, by ports rather than their aliases.
+
+        `in` of a node that has one other in-port means that one.
+        """
         node = link.node
+        port = link.port
+        if source in self.nodes:
+            port = self.nodes[source].port_aliases.get(port, port)
         if node not in self.specs:
-            node = next((key for key, spec in self.specs.items() if spec.id and spec.id == link.node), node)
+            node = self.by_id.get(node, node)
         to = link.to
+        if node in self.nodes:
+            to = self.nodes[node].port_aliases.get(to, to)
         if to == "in" and node in self.nodes:
             ports = self.nodes[node].ports()[0]
             plain = [port for port in ports if not port.endswith("[]")]
             if "in" not in ports and len(plain) == 1:
                 to = plain[0]
-        return msgspec.structs.replace(link, node=node, to=to)
+        return Link(port=port, node=node, to=to, at=link.at)
 
     def _check_link(self, source: str, link: Link) -> bool:
         """Whether a link can be followed; what is wrong with it becomes a problem."""
@@ -200,15 +213,15 @@ class _Compilation:
 
     def _check_cycles(self) -> None:
         edges = {
-            key: [link.node for link in map(self._resolve, spec.links) if link.node in self.specs]
+            key: [self.by_id.get(link.node, link.node) for link in spec.links]
             for key, spec in self.specs.items()
         }
+        edges = {key: [name for name in names if name in self.specs] for key, names in edges.items()}
         cycle = find_cycle(edges)
         if cycle is None:
             return
-        link = next(
-            link for link in map(self._resolve, self.specs[cycle[0]].links) if link.node == cycle[1]
-        )
+        links = self.specs[cycle[0]].links
+        link = next(link for link in links if self.by_id.get(link.node, link.node) == cycle[1])
         self._problem(
             link.at,
             f"the links go round in a circle: {' → '.join(cycle)}",
@@ -242,10 +255,15 @@ class _Compilation:
     def _check_calls(self) -> None:
         """A node inside a call can only be fed from inside of it."""
         for key, node in self.nodes.items():
-            for port in dict.fromkeys(link.port for link in self.links[key]):
-                declared = _out_port(node, port)
-                if declared is not None and declared.call:
-                    self._check_call(key, port)
+            called = [
+                port for port in dict.fromkeys(link.port for link in self.links[key]) if _calls(node, port)
+            ]
+            for port in called:
+                self._check_call(key, port)
+            if node.requires_call and not called:
+                callable_ports = [port for port, about in node.ports()[1].items() if about.call]
+                ports = " or ".join(f"`{port.replace('[]', '[0]')}`" for port in callable_ports)
+                self._problem(self.specs[key].at, f"`{key}` has nothing to call", f"link its port {ports}")
 
     def _check_call(self, caller: str, port: str) -> None:
         inside = self._reached(caller, port)
@@ -274,8 +292,7 @@ class _Compilation:
         return inside
 
     def _is_call(self, source: str, link: Link) -> bool:
-        declared = _out_port(self.nodes[source], link.port) if source in self.nodes else None
-        return declared is not None and declared.call
+        return source in self.nodes and _calls(self.nodes[source], link.port)
 
     def _check_outputs(self) -> None:
         for field, reference in self.spec.outputs.items():
@@ -283,7 +300,7 @@ class _Compilation:
             path = (*self.spec.at, "outputs", field)
             if name not in self.nodes:
                 self._problem(path, f"no node is called `{name}`", suggest(name, self.nodes))
-            elif _out_port(self.nodes[name], port or "out") is None:
+            elif _out_port(self.nodes[name], self.nodes[name].port_aliases.get(port, port) or "out") is None:
                 ports = self.nodes[name].ports()[1]
                 self._problem(
                     path, f"`{name}` has no out-port `{port or 'out'}`", suggest(port or "out", ports)
@@ -293,6 +310,11 @@ class _Compilation:
 def _out_port(node: Node, name: str) -> Port | None:
     """The declaration of an out-port; every node has `error`."""
     return look_up(node.ports()[1], name) or (Port() if name == "error" else None)
+
+
+def _calls(node: Node, port: str) -> bool:
+    declared = _out_port(node, port)
+    return declared is not None and declared.call
 
 
 def _open_ports(node: Node, spec: NodeSpec) -> list[tuple[str, Port]]:
@@ -310,8 +332,8 @@ def _schema(port: Port) -> dict[str, Any]:
         schema = dict(msgspec.json.schema(port.type))
     except (TypeError, msgspec.MsgspecError):
         schema = {}
-    if "$ref" in schema:
-        schema = {"type": "object"}
+    if "$defs" in schema:  # a schema of properties has no place for definitions
+        schema = {"type": schema["type"]} if "type" in schema else {"type": "object"}
     if port.doc:
         schema["description"] = port.doc
     return schema

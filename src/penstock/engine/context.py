@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,7 +93,13 @@ class Reporter:
         self._run.emit_from_anywhere(type, self.node, normalise(fields))
 
 
-class Context(Reporter):
+class StepContext(Reporter):
+    """What a step's function gets for a parameter that is hinted so."""
+
+    __slots__ = ()
+
+
+class NodeContext(Reporter):
     """What a node's `run` gets when it asks for it."""
 
     __slots__ = ("_process", "_state_key", "_timers", "_vertex", "_waits")
@@ -141,6 +147,13 @@ class Context(Reporter):
         names = (*self._vertex.routes, *self._vertex.called)
         return sorted((name for name in names if name.startswith(stem)), key=lambda name: index(name) or 0)
 
+    async def in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a call that may block on a thread of the runtime, and return its result.
+
+        A cancelled node does not wait for it; the thread ends when the call does.
+        """
+        return await self._run.in_thread(call, *arguments)
+
     async def sleep(self, duration: Duration | float) -> None:
         """Wait. The deadline is journaled: a restart in between does not begin anew."""
         seconds = duration.total_seconds() if isinstance(duration, Duration) else float(duration)
@@ -150,7 +163,7 @@ class Context(Reporter):
             await self._run.sleep(self.node, timer, seconds)
 
 
-class ControlContext(Context):
+class ControlContext(NodeContext):
     """What a control node's `run` gets: it may call."""
 
     __slots__ = ("_calls",)

@@ -67,7 +67,6 @@ class Environment:
 def _template(text: str, variables: Mapping[str, Any]) -> str:
     import re
 
-    from jinja2 import TemplateError
     from jinja2.runtime import DebugUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -75,5 +74,6 @@ def _template(text: str, variables: Mapping[str, Any]) -> str:
     environment = ImmutableSandboxedEnvironment(undefined=DebugUndefined, keep_trailing_newline=True)
     try:
         return environment.from_string(plain).render(variables)
-    except TemplateError as error:
-        raise ValueError(f"template: {error}") from error
+    except Exception as error:
+        # A template is code of the document's author: whatever it raises is its problem.
+        raise ValueError(f"template: {type(error).__name__}: {error}") from error

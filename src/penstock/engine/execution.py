@@ -146,6 +146,8 @@ class Execution:
                 result = await self.flow.execute(live, self.inputs)
                 self._check_replay()
             except Failure as failure:
+                if self._stop is not None:
+                    raise asyncio.CancelledError from failure
                 if await self._restart(failure.error):
                     continue
                 await self._end(EventType.RUN_FAILED, RunState.FAILED, error=failure.error)
@@ -210,6 +212,9 @@ class Execution:
             await self._end(EventType.RUN_FAILED, RunState.FAILED, error=Error.from_exception(error))
         elif self._stop is Stop.CANCEL:
             await self._end(EventType.RUN_CANCELLED, RunState.CANCELLED, reason=self._reason)
+        elif self._stop is None:
+            text = "something that the flow waited for was cancelled, by nobody that Penstock knows"
+            await self._end(EventType.RUN_FAILED, RunState.FAILED, error=Error(code="cancelled", message=text))
         else:
             await self.journal.durable()
             self.evicted_until = self._wake_at if self._stop is Stop.EVICT else None

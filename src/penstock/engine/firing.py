@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from penstock.core.errors import NodeTimeout, StoreError
+from penstock.core.errors import NodeError, NodeTimeout, StoreError
 from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload, normalise
 from penstock.core.ports import Emit
-from penstock.engine.context import Context, ControlContext
+from penstock.engine.context import NodeContext, ControlContext
 from penstock.engine.outputs import checked
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ async def fire(
         name = f"{name}#{'.'.join(map(str, branch))}"
 
     async def attempt(number: int) -> Payload:
-        context: Context | None = None
+        context: NodeContext | None = None
         if vertex.is_control:
             context = ControlContext(process, vertex, name, state_key, number)
         elif vertex.wants_context:
-            context = Context(process, vertex, name, state_key, number)
+            context = NodeContext(process, vertex, name, state_key, number)
         arguments = (inputs,) if context is None else (inputs, context)
         if vertex.is_async:
             outputs = await vertex.run(*arguments)
@@ -108,7 +108,9 @@ async def perform(
     if journal.closed:  # the run is being put aside: what its code still tries waits for its return
         raise asyncio.CancelledError
     task = asyncio.current_task()
-    cancels = task.cancelling() if task is not None else 0
+    assert task is not None
+    watch = _Watch(run, process, task)
+    began = None if past is None or past.began is None else run.clock.monotonic() - (run.clock.now() - past.began)
     run.begin_work()
     try:
         if not work.pure and journal.dirty:
@@ -117,35 +119,36 @@ async def perform(
             with run.aside():
                 await run.sleep_until(past.until)
         while True:
-            journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
-            began = run.clock.monotonic()
+            if began is None or run.replay is None or not run.replay.goes_on(name):
+                journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
+            began = run.clock.monotonic() if began is None else began
             try:
-                outputs = await _limited(run, attempt, number, work.timeout)
+                outputs = await _limited(run, attempt, number, work.timeout, watch)
             except StoreError:
                 raise
-            except asyncio.CancelledError as cause:
-                if task is None or task.cancelling() > cancels:
-                    raise
-                # Nobody asked the run for it: the node let something of its own be cancelled.
-                text = "something that the node waited for was cancelled"
-                error = Error(code="cancelled", message=text, node=name)
-                await _fail(run, name, number, error, began, work, cause)
-                number += 1
-            except (Exception, SystemExit) as cause:
-                error = Error.from_exception(cause, node=name)
-                await _fail(run, name, number, error, began, work, cause)
-                number += 1
+            except (Exception, SystemExit, asyncio.CancelledError) as cause:
+                error = watch.failure(cause, name)
             else:
                 run.probe("node.executed")
-                _complete(run, name, outputs, began, state_key)
-                _heed(task, cancels, run, process)
+                _complete(run, name, outputs, began, work, state_key)
+                watch.heed()
                 return outputs
+            if not await _retry(run, name, work.retry, number, error.error):
+                facts = {"error": error.error, "duration_ms": _since(run, began)}
+                journal.emit(EventType.NODE_FAILED, name, facts)
+                raise error from error.cause
+            number += 1
+            began = None
     finally:
         run.settle_down()
 
 
-def _complete(run: LiveRun, name: str, outputs: Payload, began: float, state_key: str) -> None:
+def _complete(
+    run: LiveRun, name: str, outputs: Payload, began: float, work: Work | Vertex, state_key: str
+) -> None:
     facts: dict[str, Any] = {"outputs": outputs, "duration_ms": _since(run, began)}
+    if not run.journal.keeps(EventType.NODE_STARTED):
+        facts["kind"] = work.kind
     if state_key in run.states:
         facts["state"] = normalise(run.states[state_key])
     if type(outputs) is dict:
@@ -155,56 +158,73 @@ def _complete(run: LiveRun, name: str, outputs: Payload, began: float, state_key
     run.journal.emit(EventType.NODE_COMPLETED, name, facts)
 
 
-async def _fail(
-    run: LiveRun, name: str, number: int, error: Error, began: float, work: Work | Vertex, cause: BaseException
-) -> None:
-    """Wait for another attempt after one that failed. Raises Failure when there is none."""
-    if not await _retry(run, name, work.retry, number, error):
-        run.journal.emit(EventType.NODE_FAILED, name, {"error": error, "duration_ms": _since(run, began)})
-        raise Failure(error, cause) from cause
+class _Watch:
+    """Tells a cancellation that this firing must heed from one that is its own affair.
 
-
-def _heed(task: asyncio.Task[Any] | None, before: int, run: LiveRun, process: Process | None) -> None:
-    """See to a cancellation that came during an attempt which completed all the same.
-
-    When the run or process is being stopped, the node swallowed it: what it did is done,
-    but nothing follows. Otherwise it is what a task group of the node's own left behind,
-    as those of Python before 3.13 do when a child fails while they wait for the others.
+    `Task.cancelling` alone does not tell: before Python 3.13 a task group whose child
+    fails while the group is being left does not take its own cancellation back. So the
+    engine's word counts first: the run, or a process around this firing, is being stopped.
     """
-    if task is None or task.cancelling() <= before:
-        return
-    if run.stopped or (process is not None and process.stopped):
-        raise asyncio.CancelledError
-    while task.cancelling() > before:
-        task.uncancel()
+
+    __slots__ = ("_before", "_process", "_run", "_task", "expired")
+
+    def __init__(self, run: LiveRun, process: Process | None, task: asyncio.Task[Any]) -> None:
+        self._run = run
+        self._process = process
+        self._task = task
+        self._before = task.cancelling()
+        self.expired = False
+
+    @property
+    def stopped(self) -> bool:
+        return self._run.stopped or (self._process is not None and self._process.stopped)
+
+    def failure(self, cause: BaseException, name: str) -> Failure:
+        """The failure that came out of an attempt; raises CancelledError where it is none."""
+        if self.stopped:
+            raise asyncio.CancelledError from cause
+        if isinstance(cause, asyncio.CancelledError):
+            if self._task.cancelling() > self._before:
+                raise cause
+            cause = NodeError("something that the node waited for was cancelled", code="cancelled")
+        self._forget()
+        return Failure(Error.from_exception(cause, node=name), cause)
+
+    def heed(self) -> None:
+        """After an attempt that completed: when it swallowed the word to stop, stop now."""
+        if self.stopped:
+            raise asyncio.CancelledError
+        self._forget()
+
+    def _forget(self) -> None:
+        while self._task.cancelling() > self._before:
+            self._task.uncancel()
+
+    def expire(self) -> None:
+        """The attempt's time is up."""
+        self.expired = True
+        self._task.cancel()
 
 
-async def _limited(run: LiveRun, attempt: Attempt, number: int, limit: Duration | None) -> Payload:
+async def _limited(
+    run: LiveRun, attempt: Attempt, number: int, limit: Duration | None, watch: _Watch
+) -> Payload:
     if limit is None:
         return await attempt(number)
     # A timer of the run's clock rather than of the loop, so that a test can be its master.
-    task = asyncio.current_task()
-    assert task is not None
-    cancels = task.cancelling()
-    expired = False
-
-    def expire() -> None:
-        nonlocal expired
-        expired = True
-        task.cancel()
-
-    timer = run.clock.call_later(limit.total_seconds(), expire)
+    timer = run.clock.call_later(limit.total_seconds(), watch.expire)
+    run.limits += 1
+    watch.expired = False
     try:
         outputs = await attempt(number)
     except BaseException:
-        # Expired and cancelled by nobody else: whatever came out of it means the timeout.
-        if expired and task.uncancel() <= cancels:
+        if watch.expired and not watch.stopped:
             raise _too_slow(limit) from None
         raise
     finally:
+        run.limits -= 1
         timer.cancel()
-    if expired:
-        task.uncancel()
+    if watch.expired:
         raise _too_slow(limit)
     return outputs
 

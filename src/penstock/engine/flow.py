@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.core.errors import InputError
@@ -55,13 +56,23 @@ class Flow(Protocol):
 class GraphFlow:
     """A flow made of nodes: a spec, its compiled plan, and the instances in it.
 
-    nodes: the instances, each behind everything its links lead to.
+    nodes: the instances, each behind everything its links lead to. folder: where what its
+    nodes refer to is looked for, when the flow came from a file.
     """
 
     source = "graph"
 
-    def __init__(self, spec: FlowSpec, plan: Plan, nodes: tuple[Node, ...], *, revision: str) -> None:
+    def __init__(
+        self,
+        spec: FlowSpec,
+        plan: Plan,
+        nodes: tuple[Node, ...],
+        *,
+        revision: str,
+        folder: Path | None = None,
+    ) -> None:
         self.spec = spec
+        self.folder = folder
         self.plan = plan
         self.nodes = nodes
         self.name = spec.name
@@ -75,7 +86,8 @@ class GraphFlow:
         return self.spec.input_schema
 
     def document(self) -> dict[str, Any]:
-        return to_document(self.spec)
+        document = to_document(self.spec)
+        return document if self.folder is None else document | {"folder": str(self.folder.resolve())}
 
     def accept(self, inputs: Mapping[str, Any]) -> dict[str, Payload]:
         return check_inputs(self.name, self.input_schema, inputs)
@@ -93,9 +105,15 @@ class GraphFlow:
             raise
 
     async def unload(self) -> None:
-        """Unload what was loaded, in reverse."""
+        """Unload what was loaded, in reverse; the first error is raised when all is unloaded."""
+        errors: list[Exception] = []
         while self._loaded:
-            await self._loaded.pop().unload()
+            try:
+                await self._loaded.pop().unload()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
         return await self.execute_child(run, inputs, "")

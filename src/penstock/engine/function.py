@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
 
 from penstock.core.ports import MISSING, Port
-from penstock.engine.context import Context, Reporter
+from penstock.engine.context import NodeContext, Reporter
 from penstock.engine.kind import Action, Node
 from penstock.engine.kind import field as config_field
 from penstock.engine.types import checker
@@ -44,7 +44,7 @@ def node(
     """Make a kind of a function.
 
     Its positional parameters are in-ports, its keyword-only ones config, and a parameter
-    hinted as `Context` gets the context. What it returns goes out of port `out`; with
+    hinted as `NodeContext` gets the context. What it returns goes out of port `out`; with
     `outputs`, a mapping of ports to types, it returns a mapping of ports to payloads.
 
     pure: running it again is harmless and gives the same result. A plain function that is
@@ -110,7 +110,7 @@ def _run(
         return _run_simple(function, next(iter(in_ports)), next(iter(in_ports.values())).type)
     checks = {port: checker(about.type, port) for port, about in in_ports.items()}
 
-    def bind(self: Any, inputs: Mapping[str, Any], ctx: Context | None) -> dict[str, Any]:
+    def bind(self: Any, inputs: Mapping[str, Any], ctx: NodeContext | None) -> dict[str, Any]:
         arguments = {
             port: inputs[port] if check is None else check(inputs[port]) for port, check in checks.items()
         }

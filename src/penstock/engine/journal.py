@@ -68,6 +68,10 @@ class Journal:
             self._committer.add(self)
         self.pending.append(Event(self.seq, self._clock.now(), type, node, data))
 
+    def keeps(self, type: str) -> bool:  # noqa: A002 - the field's word
+        """Whether events of this type are recorded."""
+        return type in self._keep
+
     def now(self) -> float:
         """Epoch seconds, by the clock that dates the events."""
         return self._clock.now()

@@ -28,6 +28,14 @@ Outputs = Mapping[str, Payload] | None
 """What is sent: out-port → payload, or an `Emit` of several. None sends nothing."""
 
 
+class FieldError(ValueError):
+    """What `check` or `bind` raises about one field, so that a message can point at it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 def field(**options: Any) -> Any:
     """A config field with a `default_factory`, or hidden from documents with `init=False`."""
     return dataclasses.field(**options)
@@ -58,6 +66,11 @@ class Node:
     """What the node does with several linked in-ports when its spec does not say."""
     in_ports: ClassVar[Ports] = {"in": Port(default=None)}
     out_ports: ClassVar[Ports] = {"out": Port()}
+
+    requires_call: ClassVar[bool] = False
+    """Whether it is a mistake to link none of the ports that this control node calls."""
+    port_aliases: ClassVar[Mapping[str, str]] = {}
+    """Other names under which links may refer to a port: alias → port."""
 
     def __init_subclass__(
         cls,
@@ -107,7 +120,7 @@ class Node:
         """Look up what this node refers to, once, when its flow is compiled: ValueError if not there."""
 
     def check(self) -> None:
-        """Refuse a config whose fields do not fit each other: raise ValueError."""
+        """Refuse a config whose fields do not fit: raise ValueError, or FieldError about one."""
 
     def ports(self) -> tuple[Ports, Ports]:
         """The in- and out-ports of this node, where the config decides about them."""

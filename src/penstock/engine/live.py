@@ -41,6 +41,7 @@ class LiveRun:
 
     stopped: its execution was asked to stop. busy: firings that do something, neither asleep nor waiting for children. unstarted:
     workers that were called and have not begun. open_resources: processes that hold some.
+    limits: attempts with a time limit, which would be lost with the run's memory.
     A run whose busy and unstarted are 0 while timers are set only waits.
     """
 
@@ -70,6 +71,7 @@ class LiveRun:
         self.busy = 0
         self.unstarted = 0
         self.open_resources = 0
+        self.limits = 0
         self.waiting = False
         self.stopped = False
         self.deadline: float | None = None
@@ -95,9 +97,14 @@ class LiveRun:
     async def in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Run a blocking call on a thread, with the context variables of here."""
         context = contextvars.copy_context()
-        return await self._loop.run_in_executor(
-            self._threads, functools.partial(context.run, call, *arguments)
-        )
+
+        def execute() -> Any:
+            try:
+                return context.run(call, *arguments)
+            except StopIteration as error:  # the one exception that no future takes
+                raise RuntimeError(f"StopIteration: {error}") from error
+
+        return await self._loop.run_in_executor(self._threads, execute)
 
     # --- waiting ------------------------------------------------------------------
 
@@ -184,7 +191,8 @@ class LiveRun:
     def evictable(self) -> bool:
         """Whether the run can leave memory and be rebuilt from its journal unharmed."""
         idle = self.waiting and not self.busy and not self.unstarted
-        return idle and not self.open_resources and not self.journal.silent
+        holds = self.open_resources or self.limits or self.journal.silent
+        return idle and not holds
 
     # --- children -----------------------------------------------------------------
 
@@ -210,7 +218,8 @@ class LiveRun:
             if past.error is not None:
                 raise past.error.to_exception()
             return past.result
-        self.journal.emit(EventType.CHILD_STARTED, path, facts)
+        if self.replay is None or not self.replay.child_goes_on(path):
+            self.journal.emit(EventType.CHILD_STARTED, path, facts)
         began = self.clock.monotonic()
         try:
             result = await execute()

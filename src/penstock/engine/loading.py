@@ -39,7 +39,9 @@ class Loader:
         if "reference" in document:
             return _restore_python(document)
         spec = from_document(document)
-        return compile_spec(spec, self.scheme, binder=Binder(self._find, known=spec.called), values=self.values)
+        folder = Path(document["folder"]) if "folder" in document else None
+        binder = Binder(self._find, folder=folder, known=spec.called)
+        return compile_spec(spec, self.scheme, binder=binder, values=self.values)
 
     def compile(self, spec: FlowSpec, *, folder: Path | None = None) -> Flow:
         """The flow of a spec. Raises DocumentError."""
@@ -65,7 +67,9 @@ class Loader:
         """What a `call` refers to. Raises ValueError."""
         if reference in binder.known:
             spec = binder.known[reference]
-            inner = Binder(self._find, known=spec.called, trail=(*binder.trail, reference))
+            inner = Binder(
+                self._find, folder=binder.folder, known=spec.called, trail=(*binder.trail, reference)
+            )
             flow: Flow = compile_spec(spec, self.scheme, binder=inner, values=self.values)
         else:
             try:

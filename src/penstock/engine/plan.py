@@ -64,6 +64,7 @@ class Vertex:
         "normalised",
         "once",
         "order",
+        "out_ports",
         "plain",
         "pure",
         "retry",
@@ -97,6 +98,7 @@ class Vertex:
         self.called: dict[str, Plan] = {}
         self.captures: tuple[tuple[str, str], ...] = ()
         self.many_ports: frozenset[str] = frozenset()
+        self.out_ports: frozenset[str] = frozenset(node.ports()[1])
         self.once = True
         self.solo = False
         self.plain = False
@@ -277,8 +279,10 @@ class _Compiler:
     def _fill_base(self, vertex: Vertex) -> None:
         site = self.sites[vertex.name]
         for port, declared in vertex.node.ports()[0].items():
-            if port.endswith("[]") or port in vertex.linked:
+            if port.endswith("[]"):
                 continue
+            if port in vertex.linked and len(vertex.linked) == 1:
+                continue  # always fed; of several, `join: any` may go on without one
             if port in site.config_inputs:
                 vertex.base[port] = site.config_inputs[port]
             elif not declared.required:

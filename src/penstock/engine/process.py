@@ -241,11 +241,13 @@ class Process:
     def _complete(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
         """Send what a firing emitted, and settle the vertex if it can fire no more."""
         routes = vertex.routes
-        if outputs and not any(port in routes for port in outputs):
-            self._leaves.append((vertex.order, branch, _contribution(outputs)))
+        if outputs and not any(port in routes and _travels(outputs[port]) for port in outputs):
+            self._contribute(vertex, outputs, branch)
         for field, port in vertex.captures:
             if port in outputs:
-                self._captured.setdefault(field, []).append((branch, outputs[port]))
+                payload = outputs[port]
+                shown = list(payload) if type(payload) is Emit else payload
+                self._captured.setdefault(field, []).append((branch, shown))
         if vertex.once:
             for port, found in routes.items():
                 if port not in outputs:
@@ -274,6 +276,17 @@ class Process:
         gate.live -= 1
         if gate.pending == 0 and gate.live == 0:
             self._close_all(vertex)
+
+    def _contribute(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
+        """A leaf: what it emitted is part of the response."""
+        sent = {
+            port: list(payload) if type(payload) is Emit else payload
+            for port, payload in outputs.items()
+            if type(payload) is not Emit or payload
+        }
+        if sent:
+            payload = next(iter(sent.values())) if len(sent) == 1 else sent
+            self._leaves.append((vertex.order, branch, payload))
 
     def _arrive(self, route: Route, payload: Payload) -> None:
         """The one packet of a link from a vertex that fires once; the link settles."""
@@ -319,11 +332,14 @@ class Process:
             skipped = self._settle(closing)
             if skipped is None:
                 continue
-            if not self.run.journal.silent:
-                self.run.journal.emit(EventType.NODE_SKIPPED, self.path + skipped.name, {})
+            self._tell_skipped(self.path + skipped.name)
             stack.extend(
                 route for found in reversed(skipped.routes.values()) for route in reversed(found)
             )
+
+    def _tell_skipped(self, name: str) -> None:
+        if self.run.replay is None or not self.run.replay.skipped(name):
+            self.run.journal.emit(EventType.NODE_SKIPPED, name, {})
 
     def _settle(self, route: Route) -> Vertex | None:
         """Take note of a settled link; returns its target if that is skipped by it."""
@@ -403,9 +419,9 @@ def _entry_inputs(vertex: Vertex, inputs: Mapping[str, Payload]) -> dict[str, Pa
     return found
 
 
-def _contribution(outputs: Mapping[str, Payload]) -> Payload:
-    plain = {port: list(payload) if type(payload) is Emit else payload for port, payload in outputs.items()}
-    return next(iter(plain.values())) if len(plain) == 1 else plain
+def _travels(payload: Payload) -> bool:
+    """Whether there is a packet: an `Emit` may hold none."""
+    return type(payload) is not Emit or bool(payload)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

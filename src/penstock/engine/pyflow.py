@@ -27,7 +27,7 @@ from penstock.core.errors import InputError, NonDeterminism, StoreError
 from penstock.core.payload import Error, Payload, normalise
 from penstock.core.policies import OnError, Retry
 from penstock.core.spec import Settings, decode_hook
-from penstock.engine.context import Reporter
+from penstock.engine.context import Reporter, StepContext
 from penstock.engine.firing import Failure, Work, perform
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Step(Generic[P, R]):
         self.is_async = inspect.iscoroutinefunction(function)
         self.blocking = not self.is_async if blocking is None else blocking
         self.work = Work("step", retry=retry, timeout=timeout)
+        self.context = _context_parameter(function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -101,6 +102,15 @@ def step(
     return wrap if function is None else wrap(function)
 
 
+def _context_parameter(function: Callable[..., Any]) -> str:
+    """The parameter that is hinted as `StepContext`, or nothing."""
+    hints: Mapping[str, Any] = getattr(function, "__annotations__", {})
+    for name, hint in hints.items():
+        if hint is StepContext or (isinstance(hint, str) and hint.rpartition(".")[2] == "StepContext"):
+            return name
+    return ""
+
+
 def _name_of(function: Callable[..., Any]) -> str:
     """What a function is called; a partial is called as what it wraps."""
     while isinstance(function, functools.partial):
@@ -128,7 +138,7 @@ _SCOPE: contextvars.ContextVar[_Scope] = contextvars.ContextVar("penstock_scope"
 """The strand that the current task executes; each branch of a gather has its own."""
 
 
-class FlowContext(Reporter):
+class Context(Reporter):
     """What a Python flow gets as its first argument."""
 
     __slots__ = ("_path", "_places", "_resources")
@@ -148,13 +158,16 @@ class FlowContext(Reporter):
         """Call a function as a step: journaled, retried, never repeated once done.
 
         The result is the payload of what the function returned, live and on replay alike.
-        A plain function gets a thread, so that it may wait. Raises NodeError when the step
-        failed for good.
+        A plain function gets a thread, so that it may wait. A parameter that is hinted as
+        `StepContext` gets the step's context, idempotency key included. Raises NodeError
+        when the step failed for good.
         """
         declared = function if isinstance(function, Step) else Step(function)
         name = self._name(declared.name)
 
-        async def attempt(_: int) -> Payload:
+        async def attempt(number: int) -> Payload:
+            if declared.context:
+                kwargs[declared.context] = StepContext(self._run, name, number)
             if declared.is_async:
                 value = await declared.function(*args, **kwargs)
             elif declared.blocking:
@@ -199,6 +212,8 @@ class FlowContext(Reporter):
             _SCOPE.set(_Scope(f"{place}.{number}."))
             return await awaitable
 
+        caller = asyncio.current_task()
+        cancels = caller.cancelling() if caller is not None else 0
         with self._aside():
             try:
                 async with asyncio.TaskGroup() as group:
@@ -210,6 +225,9 @@ class FlowContext(Reporter):
                         run.begin_work()
                         task.add_done_callback(lambda _: run.settle_down())
             except BaseExceptionGroup as errors:
+                # Before Python 3.13 a group may leave its own cancellation behind.
+                while caller is not None and not run.stopped and caller.cancelling() > cancels:
+                    caller.uncancel()
                 raise errors.exceptions[0] from None
             finally:
                 for awaitable in awaitables:
@@ -359,7 +377,7 @@ class PythonFlow(Generic[P, R]):
     async def unload(self) -> None:
         """Nothing to unload."""
 
-    async def invoke(self, context: FlowContext, inputs: Mapping[str, Payload]) -> Payload:
+    async def invoke(self, context: Context, inputs: Mapping[str, Payload]) -> Payload:
         """Call the function with its context. Raises Failure."""
         arguments = {name: self._argument(name, value) for name, value in inputs.items()}
         strand = _SCOPE.set(_Scope())
@@ -381,7 +399,7 @@ class PythonFlow(Generic[P, R]):
         run.begin_work()
         try:
             async with AsyncExitStack() as resources:
-                return await self.invoke(FlowContext(run, resources, path=path), inputs)
+                return await self.invoke(Context(run, resources, path=path), inputs)
         finally:
             run.settle_down()
 

@@ -14,10 +14,11 @@ class Past:
     """What is known of one firing.
 
     done: it has an outcome, `outputs` or `error`. failed_attempts: how many attempts
-    failed before. until: the deadline of a backoff that had begun.
+    failed before. until: the deadline of a backoff that had begun. began: when its last
+    attempt did, in epoch seconds.
     """
 
-    __slots__ = ("done", "error", "failed_attempts", "kind", "many", "outputs", "until")
+    __slots__ = ("began", "done", "error", "failed_attempts", "kind", "many", "outputs", "until")
 
     def __init__(self) -> None:
         self.done = False
@@ -27,6 +28,7 @@ class Past:
         self.failed_attempts = 0
         self.until: float | None = None
         self.kind = ""
+        self.began: float | None = None
 
 
     def result(self) -> Payload:
@@ -47,7 +49,10 @@ class ChildPast:
 
 
 class Replay:
-    """The recorded part of a run, and which of it has been asked for again."""
+    """The recorded part of a run, and which of it has been asked for again.
+
+    waited: the run only waited when it left memory, so that nothing begins anew with it.
+    """
 
     def __init__(self) -> None:
         self._firings: dict[str, Past] = {}
@@ -57,15 +62,24 @@ class Replay:
         self._asked: set[str] = set()
         self._gathers: set[str] = set()
         self._repeats = False
+        self._skipped: set[str] = set()
+        self._children_begun: set[str] = set()
+        self.waited = False
 
     @classmethod
-    def fold(cls, events: Iterable[Event]) -> Replay:
-        """The facts that a stream holds. A restart of the run forgets what was before."""
+    def fold(cls, events: Iterable[Event], *, repeats: bool = False) -> Replay:
+        """The facts that a stream holds. A restart of the run forgets what was before.
+
+        repeats: the events are those of another run, which this one repeats.
+        """
         replay = cls()
+        replay._repeats = repeats
         for event in events:
             apply = _APPLY.get(event.type)
             if apply is not None:
                 apply(replay, event.node, event.data)
+            if event.type == EventType.NODE_STARTED:
+                replay._firings[event.node].began = event.time
         return replay
 
     def firing(self, name: str) -> Past | None:
@@ -81,6 +95,19 @@ class Replay:
     def enter(self, place: str) -> None:
         """A gather of a Python flow was reached; its strands may be cut short again."""
         self._gathers.add(place)
+
+    def goes_on(self, name: str) -> bool:
+        """Whether a firing merely goes on with its wait, so that its start is told already."""
+        past = self._firings.get(name)
+        return self.waited and past is not None and past.began is not None
+
+    def child_goes_on(self, path: str) -> bool:
+        """The same for a child process."""
+        return self.waited and path in self._children_begun
+
+    def skipped(self, name: str) -> bool:
+        """Whether it is told already that a node was skipped."""
+        return name in self._skipped
 
     def states(self) -> dict[str, dict[str, Payload]]:
         """What nodes kept in `ctx.state`, as the last of their firings left it."""
@@ -147,6 +174,7 @@ class Replay:
     def _retrying(self, name: str, data: dict[str, Any]) -> None:
         past = self._past(name)
         past.failed_attempts = data["attempt"]
+        past.began = None
         past.until = data["until"]
         self.forget_inside(name)
 
@@ -156,8 +184,20 @@ class Replay:
     def _child(self, name: str, data: dict[str, Any]) -> None:
         self._children[name] = ChildPast(data.get("result"), data.get("error"))
 
+    def _child_started(self, name: str, _: dict[str, Any]) -> None:
+        self._children_begun.add(name)
+
+    def _node_skipped(self, name: str, _: dict[str, Any]) -> None:
+        self._skipped.add(name)
+
+    def _run_waiting(self, _: str, __: dict[str, Any]) -> None:
+        self.waited = True
+
     def _resumed(self, _: str, data: dict[str, Any]) -> None:
+        self.waited = False
         if "restart" in data:
+            self._skipped.clear()
+            self._children_begun.clear()
             self._firings.clear()
             self._children.clear()
             self._timers.clear()
@@ -172,6 +212,9 @@ def _without_branch(name: str) -> str:
 
 _APPLY: Final[dict[str, Callable[[Replay, str, dict[str, Any]], None]]] = {
     EventType.RUN_STARTED: Replay._run_started,
+    EventType.RUN_WAITING: Replay._run_waiting,
+    EventType.CHILD_STARTED: Replay._child_started,
+    EventType.NODE_SKIPPED: Replay._node_skipped,
     EventType.NODE_STARTED: Replay._started,
     EventType.NODE_COMPLETED: Replay._completed,
     EventType.NODE_FAILED: Replay._failed,

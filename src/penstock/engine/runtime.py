@@ -12,7 +12,7 @@ from penstock.core.events import Event, EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.policies import Record
 from penstock.core.states import RunState
-from penstock.core.store import RunRow, Store
+from penstock.core.store import RunChange, RunRow, Store
 from penstock.engine.clock import SystemClock
 from penstock.engine.execution import Execution, Stop
 from penstock.engine.fid import new_fid
@@ -68,7 +68,7 @@ class Runtime:
         self._flows: dict[str, Flow] = {flow.revision: flow for flow in flows}
         self._loaded: dict[int, Flow] = {}
         self._loading = asyncio.Lock()
-        self._unwritten: dict[str, StoreError] = {}
+        self._stuck: dict[str, PenstockError] = {}
         self._kept: set[str] = set()
         self._executions: dict[str, Execution] = {}
         self._ends: dict[str, asyncio.Future[None]] = {}
@@ -167,7 +167,7 @@ class Runtime:
         for event in past:
             journal.emit(event.type, event.node, event.data)
         await journal.durable()
-        replay = Replay.fold(past) if past else None
+        replay = Replay.fold(past, repeats=True) if past else None
         execution = self._execute(flow, journal, inputs, now, replay)
         return Run(self, fid, outcome=execution.outcome)
 
@@ -317,15 +317,15 @@ class Runtime:
         """Refuse to wait for a run that will not go on here."""
         if self._closing:
             raise _suspended(fid)
-        if fid in self._unwritten:
-            raise self._unwritten[fid]
+        if fid in self._stuck:
+            raise self._stuck[fid]
         execution = self._executions.get(fid)
         if execution is not None and execution.journal.silent:
             raise RunNotFound(f"run {fid} is not recorded", remedy="its result comes with its handle")
 
     async def _revive(self, row: RunRow, *, stop: str | None = None) -> None:
         """Rebuild a run from its journal and go on with it, or end it as cancelled."""
-        self._unwritten.pop(row.fid, None)
+        self._stuck.pop(row.fid, None)
         self._sleepers.discard(row.fid)
         events = await self.store.events(row.fid)
         started = events[0]
@@ -352,10 +352,11 @@ class Runtime:
         except StoreError:
             raise
         except PenstockError as error:
-            from penstock.core.store import RunChange
-
             self.committer.changes[row.fid] = RunChange(fid=row.fid, error=error.message)
             await self.committer.committed()
+            self._stuck[row.fid] = error
+            self._ended(row.fid, error)
+            self.streams.wake(row.fid)
 
     async def _flow_of(self, row: RunRow) -> Flow:
         flow = self._flows.get(row.revision)
@@ -405,14 +406,14 @@ class Runtime:
             del self._executions[fid]
         self._room.set()
         if execution.broken is not None:
-            self._unwritten[fid] = execution.broken
+            self._stuck[fid] = execution.broken
         self.streams.wake(fid)
         if execution.evicted_until is not None and not self._closing:
             self._sleepers.add(fid, execution.evicted_until)
             return
         self._ended(fid, execution.broken)
 
-    def _ended(self, fid: str, broken: StoreError | None = None) -> None:
+    def _ended(self, fid: str, broken: PenstockError | None = None) -> None:
         end = self._ends.pop(fid, None)
         if end is None or end.done():
             return

@@ -66,7 +66,11 @@ class Scheme:
                 # A plugin is somebody else's code: whatever it raises, it is reported.
                 self.broken[name] = f"{type(error).__name__}: {error}"
                 return None
-            found = self._kinds[name] = loaded.node_class if isinstance(loaded, NodeFunction) else loaded
+            kind = loaded.node_class if isinstance(loaded, NodeFunction) else loaded
+            if not (isinstance(kind, type) and issubclass(kind, Node)):
+                self.broken[name] = f"`{module}:{attribute}` is {type(kind).__name__}, not a kind"
+                return None
+            found = self._kinds[name] = kind
         return found
 
     def names(self) -> list[str]:

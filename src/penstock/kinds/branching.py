@@ -13,7 +13,7 @@ from penstock.engine.kind import Action, Inputs, Outputs, field
 from penstock.kinds.languages.cel import Expression, Scope, needed_functions
 
 if TYPE_CHECKING:
-    from penstock.engine.context import Context
+    from penstock.engine.context import NodeContext
 
 
 class If(Action, kind="if", aliases=("control.if",), pure=True, normalised=True):
@@ -50,7 +50,7 @@ class If(Action, kind="if", aliases=("control.if",), pure=True, normalised=True)
         if self.when is not None:
             self.condition = _condition(self.when, "when")
 
-    def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+    def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         payload = inputs["in"]
         names = ("true", "out[0]") if self._holds(payload) else ("false", "out[1]")
         # Only one of the two names unless both are linked, so that a leaf answers the payload.

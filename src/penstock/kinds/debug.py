@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Literal
 
 from penstock.core.payload import Error, Payload, to_json
 from penstock.core.ports import Port, Ports
-from penstock.engine.context import Context
+from penstock.engine.context import NodeContext
 from penstock.engine.kind import Action, Inputs, Outputs
 
 _LONGEST: Final = 10_000
@@ -54,7 +54,7 @@ class Log(Action, kind="debug.log", aliases=("log",), pure=True, normalised=True
     }
     out_ports: ClassVar[Ports] = {"out": Port(doc="what was said")}
 
-    def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+    def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         payload = inputs["message"]
         text = _text(payload)
         ctx.message(f"{self.prefix}: {text}" if self.prefix else text, level=self.level)
@@ -84,7 +84,7 @@ class Inspect(Action, kind="debug.inspect", aliases=("inspect",), pure=True, nor
     in_ports: ClassVar[Ports] = {"in": Port(doc="what to look at", default=None)}
     out_ports: ClassVar[Ports] = {"out": Port(doc="what arrived at `in`")}
 
-    def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+    def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         payload = inputs["in"]
         found: dict[str, Payload] = {"type": _WORDS[type(payload)], "shape": _shape(payload)}
         if isinstance(payload, str | bytes | list | dict):

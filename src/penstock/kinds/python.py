@@ -14,7 +14,7 @@ from penstock.core.payload import Payload
 from penstock.core.ports import MISSING, Port, Ports
 from penstock.core.problems import suggest
 from penstock.engine.binding import Binder
-from penstock.engine.context import Context, Reporter
+from penstock.engine.context import NodeContext, Reporter
 from penstock.engine.kind import Action, Inputs, Outputs, field
 from penstock.engine.scheme import import_module
 from penstock.engine.types import checker
@@ -69,7 +69,7 @@ class Python(Action, kind="python"):
     def ports(self) -> tuple[Ports, Ports]:
         return {**self.in_ports, **self._call.in_ports}, {"out": self._call.out_port}
 
-    async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+    async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         function = self._call.function
         positional, named = self._call.arguments(inputs, ctx)
         if inspect.iscoroutinefunction(function):
@@ -110,7 +110,7 @@ class _Call:
         self.out_port = Port(hints.get("return", Any))
         self._checks = {name: checker(port.type, name) for name, port in self.in_ports.items()}
 
-    def arguments(self, inputs: Inputs, ctx: Context) -> tuple[list[Any], dict[str, Any]]:
+    def arguments(self, inputs: Inputs, ctx: NodeContext) -> tuple[list[Any], dict[str, Any]]:
         """What to call the function with: positional and named arguments."""
         named: dict[str, Any] = dict(self._extra) | dict.fromkeys(self._context, ctx)
         for name, check in self._checks.items():

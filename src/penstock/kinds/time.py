@@ -8,7 +8,7 @@ from penstock.core.duration import Duration
 from penstock.core.errors import NodeError
 from penstock.core.payload import Payload
 from penstock.core.ports import Port, Ports
-from penstock.engine.context import Context
+from penstock.engine.context import NodeContext
 from penstock.engine.kind import Action, Inputs, Outputs
 
 _DURATION = Port(int | float | str, "how long: `1.5s`, `2h`, `PT5M`, or seconds")
@@ -55,7 +55,7 @@ class Delay(Action, kind="time.delay", aliases=("delay", "sleep")):
         for value in given.values():
             _parse(value)
 
-    async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+    async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         fixed = self._fixed()
         wanted = next(iter(fixed.values())) if fixed else inputs["duration"]
         try:

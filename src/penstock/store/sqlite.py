@@ -191,17 +191,18 @@ class SqliteStore:
 
     async def events(self, fid: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         chunks = -1 if limit is None else limit + 1  # the first may end at `after`
+        events: list[Event] = []
         with self._guard:
             found = self._database.execute(
                 statements.SELECT_CHUNKS, {"fid": fid, "after": after, "chunks": chunks}
             )
-            events = [
-                event
-                for first, body in found.fetchall()
-                for event in unpack(fid, first, body, self._blobs)
-                if event.seq > after
-            ]
-        return events if limit is None else events[:limit]
+            for first, body in found:
+                if limit is not None and len(events) >= limit:
+                    break
+                # A chunk is never cut: to read it again for its rest would cost it again.
+                unpacked = unpack(fid, first, body, self._blobs)
+                events += [event for event in unpacked if event.seq > after]
+        return events
 
     async def run(self, fid: str) -> RunRow | None:
         found = self._select("WHERE fid = ?", (fid,))

@@ -46,7 +46,7 @@ async def test_the_example_of_each_kind_runs(
     assert await run_flow(example, **inputs) == result
 
 
-@pytest.mark.parametrize("kind", {kind for kind, _, _ in EXAMPLES})
+@pytest.mark.parametrize("kind", list(dict.fromkeys(kind for kind, _, _ in EXAMPLES)))
 def test_each_kind_is_found_by_its_name_and_its_aliases(kind: type[Node]) -> None:
     place = f"{kind.__module__}:{kind.__name__}"
     assert {KINDS.get(name) for name in (kind.kind, *kind.aliases)} == {place}

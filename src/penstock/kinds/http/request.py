@@ -10,7 +10,7 @@ from penstock.core.duration import Duration
 from penstock.core.errors import NodeError
 from penstock.core.payload import Payload
 from penstock.core.ports import Port, Ports
-from penstock.engine.context import Context
+from penstock.engine.context import NodeContext
 from penstock.engine.kind import Action, Inputs, Outputs, field
 from penstock.kinds.http.address import complete, masked
 from penstock.kinds.http.body import Decode, decode, encode
@@ -95,7 +95,7 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
         "headers": Port(dict, "name in lower case → value"),
     }
 
-    async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+    async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         method = str(inputs["method"]).upper()
         url = complete(inputs["url"], inputs["query"])
         headers, body = self._content(inputs, method, ctx.idempotency_key)

@@ -115,11 +115,11 @@ class JavaScript:
             return self._over_limit("stack", "it calls itself too deeply")
         place = _place(facts.get("stack") or "", self._code)
         return NodeError(
-            f"{facts['message']} ({place})" if place else facts["message"],
+            facts["message"],
             code=facts["code"],
             details=facts.get("details"),
             node=facts.get("node") or "",
-            remedy=facts.get("remedy") or "",
+            remedy=facts.get("remedy") or (f"look at {place} of the code" if place else ""),
         )
 
     def _over_limit(self, limit: str, message: str, option: str = "") -> NodeError:

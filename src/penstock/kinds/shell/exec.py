@@ -16,7 +16,7 @@ from penstock.core.errors import NodeError
 from penstock.core.json_text import JsonError, parse_json
 from penstock.core.payload import Payload, to_json
 from penstock.core.ports import Port, Ports
-from penstock.engine.context import Context
+from penstock.engine.context import NodeContext
 from penstock.engine.kind import Action, Inputs, Outputs, field
 from penstock.kinds.shell.child import converse
 from penstock.kinds.shell.output import Output
@@ -101,7 +101,7 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
         if self.command is not None:
             self._argv(self.command, ())
 
-    async def run(self, inputs: Inputs, ctx: Context) -> Outputs:
+    async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         try:
             argv = self._argv(inputs["command"], inputs["args"] or ())
         except ValueError as error:
@@ -143,7 +143,7 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
             raise ValueError("`command` is empty")
         return words + more
 
-    def _environment(self, more: Payload, ctx: Context) -> dict[str, str]:
+    def _environment(self, more: Payload, ctx: NodeContext) -> dict[str, str]:
         own = {
             "PENSTOCK_FID": ctx.fid,
             "PENSTOCK_NODE": ctx.node,
