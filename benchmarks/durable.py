@@ -31,7 +31,9 @@ def _database(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, run INTEGER, first INTEGER, body BLOB)")
+    database.execute(
+        "CREATE TABLE events (id INTEGER PRIMARY KEY, run INTEGER, first INTEGER, body BLOB)"
+    )
     database.execute("CREATE UNIQUE INDEX place ON events (run, first)")
     return database
 

@@ -47,7 +47,11 @@ class Figure(msgspec.Struct, kw_only=True):
         ratio = f"{self.ratio:.2f} ×" if self.ratio is not None else ""
         base = f"{self.baseline_value:,.4g} {self.unit}" if self.baseline_value is not None else ""
         sign = "≥" if self.more else "≤"
-        limit = f"{sign} {self.limit:,g}{' ×' if self.of_baseline else ' ' + self.unit}" if self.limit else ""
+        limit = (
+            f"{sign} {self.limit:,g}{' ×' if self.of_baseline else ' ' + self.unit}"
+            if self.limit
+            else ""
+        )
         verdict = {None: "", True: "holds", False: "SHORT"}[self.holds]
         return [self.name, f"{self.value:,.4g} {self.unit}", self.baseline, base, ratio, limit, verdict]
 
@@ -59,7 +63,9 @@ def table(figures: Sequence[Figure]) -> str:
     """The figures as text, one row each."""
     rows = [_HEADS, *(figure.row() for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+    ]
     return "\n".join((lines[0], "-" * len(lines[0]), *lines[1:]))
 
 

@@ -64,7 +64,10 @@ def fan(width: int) -> FlowSpec:
         )
         for number in range(width)
     )
-    ends = (NodeSpec(kind="bench.same", name="one", links=out), NodeSpec(kind="bench.gather", name="all"))
+    ends = (
+        NodeSpec(kind="bench.same", name="one", links=out),
+        NodeSpec(kind="bench.gather", name="all"),
+    )
     return FlowSpec(name="fan", inputs=_INPUTS, settings=_QUIET, nodes=(*ends, *middle))
 
 
@@ -121,7 +124,9 @@ async def measure() -> list[Figure]:
     per_call = {"baseline": "a direct call", "baseline_value": call}
     per_task = {"baseline": "an asyncio task", "baseline_value": task}
     return [
-        Figure(name="chain of 100 pure nodes, per node", value=chains[100], unit="µs", limit=1.5, **per_call),
+        Figure(
+            name="chain of 100 pure nodes, per node", value=chains[100], unit="µs", limit=1.5, **per_call
+        ),
         *(
             Figure(
                 name=f"chain of {length:,}, against one of 100",
@@ -135,7 +140,13 @@ async def measure() -> list[Figure]:
             for length, cost in chains.items()
             if length > 100
         ),
-        Figure(name="fan-out and fan-in of 10,000, per node", value=fans[10_000], unit="µs", limit=6, **per_task),
+        Figure(
+            name="fan-out and fan-in of 10,000, per node",
+            value=fans[10_000],
+            unit="µs",
+            limit=6,
+            **per_task,
+        ),
         *(
             Figure(
                 name=f"fan of {width:,}, against one of 100",

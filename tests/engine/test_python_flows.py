@@ -7,12 +7,11 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 from tests.engine.flows import graph
-from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story, until
+from tests.engine.watching import lines, pass_time, result_of, seen, story
 
-from penstock import Context, Duration, NodeError, Retry, Runtime, flow, node, step
+from penstock import Context, Duration, NodeError, Runtime, flow, node, step
 from penstock.core.errors import InputError, NonDeterminism, RunFailed, RunTimeout
 from penstock.testing.clock import FakeClock
 
@@ -105,179 +104,6 @@ async def test_parameters_arrive_as_their_hints_say(runtime: Runtime) -> None:
         "wait": 120.0,
     }
     assert await result_of(await runtime.start(ship, order=Order("y", dt.date(2026, 11, 21)), wait=60))
-
-
-async def test_a_step_s_result_is_the_same_live_and_on_replay(tmp_path: Path) -> None:
-    kinds: list[str] = []
-    gate = asyncio.Event()
-
-    class Point(msgspec.Struct):
-        x: int
-        y: int
-
-    @step
-    async def point() -> Point:
-        return Point(1, 2)
-
-    @step
-    async def held() -> None:
-        await gate.wait()
-
-    @flow
-    async def look(ctx: Context) -> Any:
-        found = await ctx.step(point)
-        kinds.append(type(found).__name__)
-        await ctx.step(held)
-        return found
-
-    url = f"sqlite:///{tmp_path}/runs.db"
-    async with Runtime(url) as first:
-        run = await first.start(look)
-        await seen(run, "node.started", "held#2")
-    gate.set()
-    async with Runtime(url, flows=[look]) as second:
-        assert await result_of(second.get(run.fid)) == {"x": 1, "y": 2}
-    assert kinds == ["dict", "dict"]
-
-
-async def test_gather_runs_together_and_answers_in_order(runtime: Runtime) -> None:
-    begun: list[int] = []
-
-    @step
-    async def meet(number: int) -> int:
-        begun.append(number)
-        await until(lambda: len(begun) == 5)
-        return number
-
-    @flow
-    async def all_of(ctx: Context) -> Any:
-        return await ctx.gather(*(ctx.step(meet, number) for number in range(5)))
-
-    assert await result_of(await runtime.start(all_of)) == [0, 1, 2, 3, 4]
-
-
-async def test_a_failure_in_a_gather_cancels_the_others_and_is_raised(runtime: Runtime) -> None:
-    cancelled: list[str] = []
-
-    @step
-    async def hold() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cancelled.append("hold")
-
-    @step
-    async def fail() -> None:
-        raise NodeError("no luck", code="luck")
-
-    @flow
-    async def both(ctx: Context) -> Any:
-        try:
-            await ctx.gather(ctx.step(hold), ctx.step(fail))
-        except NodeError as error:
-            return [error.code, await ctx.step(double, 1)]
-
-    assert await result_of(await runtime.start(both)) == ["luck", 2]
-    assert cancelled == ["hold"]
-
-
-async def test_gathers_nest_and_their_places_never_collide(runtime: Runtime) -> None:
-    async def inner(ctx: Context, base: int) -> list[int]:
-        first = await ctx.step(double, base)
-        return [first, *await ctx.gather(ctx.step(double, base + 1), ctx.step(double, base + 2))]
-
-    @flow
-    async def outer(ctx: Context) -> Any:
-        return await ctx.gather(inner(ctx, 0), inner(ctx, 10))
-
-    run = await runtime.start(outer)
-    assert await result_of(run) == [[0, 2, 4], [20, 22, 24]]
-    names = [event.node for event in await story(run) if event.type == "node.completed"]
-    assert len(set(names)) == len(names) == 6
-
-
-async def test_an_empty_gather_answers_nothing(runtime: Runtime) -> None:
-    @flow
-    async def none(ctx: Context) -> Any:
-        return await ctx.gather()
-
-    assert await result_of(await runtime.start(none)) == []
-
-
-async def test_gather_refuses_what_is_no_operation(runtime: Runtime) -> None:
-    @flow
-    async def wrong(ctx: Context) -> Any:
-        return await ctx.gather(1)  # type: ignore[arg-type]
-
-    with pytest.raises(RunFailed, match=r"ctx\.step"):
-        await result_of(await runtime.start(wrong))
-
-
-async def test_a_step_has_the_policies_it_was_declared_with(timed: Runtime, clock: FakeClock) -> None:
-    attempts = 0
-
-    @step(name="flaky", retry=Retry(attempts=3, delay=Duration(seconds=2)), timeout="5s")
-    async def unreliable() -> str:
-        nonlocal attempts
-        attempts += 1
-        if attempts == 1:
-            raise OSError("once")
-        if attempts == 2:
-            await asyncio.Event().wait()
-        return "done"
-
-    @flow
-    async def tries(ctx: Context) -> Any:
-        return await ctx.step(unreliable)
-
-    run = await timed.start(tries)
-    for seconds in (2, 5, 4):
-        await until(lambda: clock.pending)
-        await pass_time(clock, seconds)
-    assert await result_of(run) == "done"
-    errors = [facts["error"].code for facts in data_of(await story(run), "node.retrying", "flaky#1")]
-    assert errors == ["OSError", "timeout"]
-
-
-async def test_a_plain_function_is_a_step_too_and_gets_a_thread(runtime: Runtime) -> None:
-    import threading
-
-    def where(suffix: str) -> str:
-        return threading.current_thread().name[:8] + suffix
-
-    @flow
-    async def ask(ctx: Context) -> Any:
-        return await ctx.step(where, "!")
-
-    assert await result_of(await runtime.start(ask)) == "penstock!"
-
-
-async def test_a_failed_step_raises_what_can_be_caught(runtime: Runtime) -> None:
-    def fail() -> None:
-        raise KeyError("lost")
-
-    @flow
-    async def careful(ctx: Context) -> Any:
-        try:
-            await ctx.step(fail)
-        except NodeError as error:
-            return [error.code, error.node, str(error)]
-
-    assert await result_of(await runtime.start(careful)) == ["KeyError", "fail#1", "KeyError: 'lost'"]
-
-
-async def test_an_uncaught_failure_names_the_step(runtime: Runtime) -> None:
-    def fail() -> None:
-        raise KeyError("lost")
-
-    @flow
-    async def careless(ctx: Context) -> Any:
-        await ctx.step(double, 1)
-        await ctx.step(fail)
-
-    with pytest.raises(RunFailed, match="failed at `fail#2`") as raised:
-        await result_of(await runtime.start(careless))
-    assert raised.value.error.code == "KeyError"
 
 
 async def test_sleep_is_durable(tmp_path: Path, clock: FakeClock) -> None:
@@ -423,15 +249,6 @@ async def test_the_journal_tells_non_determinism_though_the_flow_catches_everyth
             await result_of(second.get(run.fid))
 
 
-async def test_a_value_that_cannot_travel_is_the_step_s_failure(runtime: Runtime) -> None:
-    @flow
-    async def wrong(ctx: Context) -> Any:
-        return await ctx.step(object)
-
-    with pytest.raises(RunFailed, match="cannot travel"):
-        await result_of(await runtime.start(wrong))
-
-
 async def test_a_result_that_cannot_travel_is_the_flow_s_failure(runtime: Runtime) -> None:
     @flow
     async def wrong(ctx: Context) -> Any:
@@ -458,12 +275,3 @@ def test_the_revision_changes_with_the_code_and_not_with_the_place() -> None:
     one = make("@flow\nasync def f(ctx):\n    return 1\n")
     assert one == make("\n\n# moved\n@flow\nasync def f(ctx):\n    return 1\n")
     assert one != make("@flow\nasync def f(ctx):\n    return 2\n")
-
-
-async def test_a_step_that_was_made_and_not_awaited_does_not_disturb(runtime: Runtime) -> None:
-    @flow
-    async def forgetful(ctx: Context) -> Any:
-        ctx.step(double, 1).close()
-        return await ctx.step(double, 2)
-
-    assert await result_of(await runtime.start(forgetful)) == 4

@@ -301,12 +301,12 @@ async def test_a_retry_backoff_survives_the_process(tmp_path: Path, clock: FakeC
 
 
 async def test_many_waiting_runs_are_put_aside_at_once(clock: FakeClock) -> None:
-    from penstock.engine import runtime as engine
+    from penstock.engine.recovery import RESIDENT
 
     nap = graph("{flow: f, nodes: [{kind: time.delay, name: a, duration: 1d}]}")
     async with Runtime("memory:", clock=clock) as runtime:
-        runs = [await runtime.start(nap, n=n) for n in range(engine.RESIDENT + 50)]
-        await until(lambda: resident(runtime) <= engine.RESIDENT)
+        runs = [await runtime.start(nap, n=n) for n in range(RESIDENT + 50)]
+        await until(lambda: resident(runtime) <= RESIDENT)
         await pass_time(clock, DAY)
         results = await asyncio.gather(*(result_of(run) for run in runs))
         assert results == [{"n": n} for n in range(len(runs))]

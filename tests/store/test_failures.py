@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from penstock.core.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
+from penstock.core.states import RunState
+from penstock.core.store import RunChange
 from penstock.store.failures import store_error
 from penstock.store.sqlite import SqliteStore
 from penstock.testing.conformance import batch_of, events, fid, opened, run_row, seqs
@@ -147,16 +149,26 @@ def test_a_journal_that_may_not_be_written_says_so():
     assert "right to write" in done.stdout
 
 
-async def test_text_that_is_not_unicode_is_refused_with_its_place(tmp_path):
+async def test_text_that_is_not_unicode_never_keeps_a_run_from_ending(tmp_path):
     async with opened(lambda: SqliteStore(tmp_path / "journal.db")) as store:
-        await store.commit(batch_of(run_row(1)))
-        with pytest.raises(StoreError, match=r"event 2 of run .*`node.completed` of `n2`"):
-            await store.commit(batch_of(**{fid(1): events(1, 1) + events(2, 2, text="\udc80")}))
-        with pytest.raises(StoreError, match="not Unicode"):
-            await store.commit(batch_of(run_row(2, error="\udc80")))
-        with pytest.raises(StoreError, match="not Unicode"):
-            await store.signal(fid(1), "\udc80")
-        await store.commit(batch_of(**{fid(1): events(1, 1)}))
+        await store.commit(batch_of(run_row(1, error="\udc80a")))
+        ending = batch_of(**{fid(1): events(1, 1, text="\udc80b")})
+        ending.changes[fid(1)] = RunChange(fid=fid(1), state=RunState.FAILED, error="\udc80c")
+        await store.commit(ending)
+        row = await store.run(fid(1))
+        (event,) = await store.events(fid(1))
+        assert row is not None
+        assert row.state is RunState.FAILED
+        assert (row.error[-1], event.data["text"][-1]) == ("c", "b")
+        assert set(row.error[:-1]) == set(event.data["text"][:-1]) == {"\ufffd"}
+
+
+async def test_word_for_a_run_may_hold_text_that_is_not_unicode(tmp_path):
+    async with opened(lambda: SqliteStore(tmp_path / "journal.db")) as store:
+        await store.commit(batch_of(run_row(1, owner=store.owner)))
+        await store.signal(fid(1), "cancel \udc80")
+        word = await anext(store.signals())
+        assert word == (fid(1), "cancel \ufffd\ufffd\ufffd")
 
 
 async def test_a_closed_store_says_that_it_is_closed(tmp_path):

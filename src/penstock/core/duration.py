@@ -36,7 +36,9 @@ class Duration(timedelta):
             return value
         seconds = _seconds(value)
         if seconds is None or not 0 <= seconds < 1e11:
-            raise ValueError(f"`{value}` is not a duration; write 500ms, 30s, 5m, 2h, 3d, 1h30m or PT5M")
+            raise ValueError(
+                f"`{value!s:.60}` is not a duration; write 500ms, 30s, 5m, 2h, 3d, 1h30m or PT5M"
+            )
         return cls(seconds=seconds)
 
     @property
@@ -53,7 +55,7 @@ def _seconds(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value)
+        return float(value) if value < 1e300 else None
     if not isinstance(value, str):
         return None
     text = value.strip()

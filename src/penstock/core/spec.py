@@ -108,8 +108,6 @@ class FlowSpec(msgspec.Struct, frozen=True, kw_only=True):
         return schema
 
 
-
-
 def _seconds(value: Any) -> float:
     if isinstance(value, Duration):
         return value.total_seconds()

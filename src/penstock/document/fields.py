@@ -72,7 +72,7 @@ class Fields:
 
     def missing(self, name: str, *, hint: str = "") -> None:
         """Report that a field is not there, at the mapping that should have it."""
-        self.findings.report(f"`{name}` is missing", self.path, hint=hint)
+        self.findings.report(f"`{name}` is missing", self.path, hint=hint, about=self.at(name))
 
     def text(self, *names: str) -> str:
         """The text of a field, or an empty one."""

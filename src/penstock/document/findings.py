@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from penstock.core.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from penstock.core.problems import Path, Place
 
 MOST: Final = 100
@@ -18,11 +20,32 @@ class Unreadable(Exception):
 
 
 class Findings:
-    """The problems found so far, in the order of their discovery."""
+    """The problems found so far, in the order of their discovery.
+
+    A document is looked at in stages: its text, its specs, what its kinds make of them. A
+    later stage builds on what an earlier one could not read, so whatever it finds at the
+    same place is a consequence, and is not told.
+    """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.left_out = 0
+        self.places: set[Path] = set()
+        """What the problems are about, even those that are left out."""
+        self._settled: frozenset[Path] = frozenset()
+
+    def next_stage(self) -> None:
+        """From here on, nothing more is said at or below the places found so far."""
+        self._settled = frozenset(self.places)
+
+    def doubt(self, path: Path) -> None:
+        """Let later stages say nothing at or below `path`, though nothing is known to be wrong."""
+        self.places.add(path)
+
+    def doubted(self, path: Path) -> bool:
+        """Whether an earlier stage found something at `path` or around it."""
+        settled = self._settled
+        return bool(settled) and any(path[:depth] in settled for depth in range(1, len(path) + 1))
 
     def report(
         self,
@@ -32,10 +55,28 @@ class Findings:
         hint: str = "",
         at_key: bool = False,
         place: Place | None = None,
+        about: Path | None = None,
     ) -> None:
-        """Add one problem; `at_key` puts the caret at the key of `path` instead of its value."""
+        """Add one problem.
+
+        at_key: the caret goes to the key of `path` instead of its value. about: what is
+        wrong, when that is not what stands at `path`, as with a field that is missing.
+        """
+        about = path if about is None else about
+        if self.doubted(about):
+            return
+        self.places.add(about)
+        self._add(Problem(message, path, hint, place, at_key))
+
+    def adopt(self, problems: Iterable[Problem]) -> None:
+        """Add what was found elsewhere, each thing once."""
+        for problem in problems:
+            if problem not in self.problems:
+                self._add(problem)
+
+    def _add(self, problem: Problem) -> None:
         if len(self.problems) < MOST:
-            self.problems.append(Problem(message, path, hint, place, at_key))
+            self.problems.append(problem)
         else:
             self.left_out += 1
 

@@ -50,15 +50,23 @@ def read_source(text: str | bytes, *, file: str) -> Source:
     Raises DocumentError with everything that the text has wrong with it.
     """
     findings = Findings()
-    decoded = Text(file, "")
-    try:
-        decoded = _decode(text, file, findings)
-        source = _parse(decoded, findings)
-    except Unreadable:
-        raise DocumentError(place(findings.problems, Source(decoded, None, Mark(0, 0)))) from None
+    source = parse_source(text, findings, file=file)
     if findings.problems:
         raise DocumentError(place(findings.problems, source))
     return source
+
+
+def parse_source(text: str | bytes, findings: Findings, *, file: str) -> Source:
+    """The same for who wants to go on: what is wrong with the text goes to `findings`.
+
+    Raises DocumentError when there is no data to go on with.
+    """
+    decoded = Text(file, "")
+    try:
+        decoded = _decode(text, file, findings)
+        return _parse(decoded, findings)
+    except Unreadable:
+        raise DocumentError(place(findings.problems, Source(decoded, None, Mark(0, 0)))) from None
 
 
 def place(problems: Iterable[Problem], source: Source) -> list[Problem]:

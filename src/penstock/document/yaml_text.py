@@ -167,7 +167,7 @@ class _Composer:
         value, _ = self._value(event, depth + 1)
         if isinstance(value, str):
             return value
-        self._report("a key must be text", event, _TEMPLATE_HINT)
+        self._report("a key must be text", event, _TEMPLATE_HINT, about="?")
         return "?"
 
     def _alias(self, event: Any, depth: int) -> tuple[Any, Mark]:
@@ -232,9 +232,13 @@ class _Composer:
         hint = "tags have no meaning in a document; text that starts with `!` needs quotes"
         self._report(f"the tag {quote(tag)} does not fit this value", event, hint)
 
-    def _report(self, message: str, event: Any, hint: str = "", key: str | None = None) -> None:
+    def _report(
+        self, message: str, event: Any, hint: str = "", key: str | None = None, about: str | None = None
+    ) -> None:
         path: Path = (*self.path, key) if key is not None else tuple(self.path)
-        self.findings.report(message, path, hint=hint, place=self.text.place(*_position(event)))
+        wrong = (*path, about) if about is not None else path
+        place = self.text.place(*_position(event))
+        self.findings.report(message, path, hint=hint, place=place, about=wrong)
 
     def _refuse(self, message: str, event: Any, hint: str = "") -> None:
         self.findings.report(message, hint=hint, place=self.text.place(*_position(event)))

@@ -145,7 +145,9 @@ class NodeContext(Reporter):
         """The linked members of an out-port family such as `out[]`, in index order."""
         stem = family.removesuffix("[]") + "["
         names = (*self._vertex.routes, *self._vertex.called)
-        return sorted((name for name in names if name.startswith(stem)), key=lambda name: index(name) or 0)
+        return sorted(
+            (name for name in names if name.startswith(stem)), key=lambda name: index(name) or 0
+        )
 
     async def in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Run a call that may block on a thread of the runtime, and return its result.
@@ -190,7 +192,9 @@ class ControlContext(NodeContext):
         with self._aside():
             return await self._run.call_plan(plan, f"{self.node}[{key}]", port, value, self._process)
 
-    async def call_flow(self, flow: Flow, inputs: Mapping[str, Any], *, key: str | int | None = None) -> Payload:
+    async def call_flow(
+        self, flow: Flow, inputs: Mapping[str, Any], *, key: str | int | None = None
+    ) -> Payload:
         """Run another flow to completion as a child of this run; see `call`."""
         if key is None:
             key = self._calls

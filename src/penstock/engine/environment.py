@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.payload import Payload
@@ -18,11 +18,16 @@ class Environment:
     A text in the config that mentions a variable is a Jinja2 template, rendered in a
     sandbox; `{{ .NAME }}` reads as `{{ NAME }}`. Texts that mention none stay as they are,
     so that a node's own templates are left alone.
+
+    secrets: gathers every text that was taken from a value document, and what became of it.
     """
 
-    def __init__(self, env: Mapping[str, EnvRef], values: Mapping[str, Payload]) -> None:
+    def __init__(
+        self, env: Mapping[str, EnvRef], values: Mapping[str, Payload], secrets: set[str] | None = None
+    ) -> None:
         self._env = env
         self._values = values
+        self._secrets = set() if secrets is None else secrets
         self._resolved: dict[str, Payload] | None = None
 
     def render(self, value: Payload) -> Payload:
@@ -38,9 +43,13 @@ class Environment:
         return value
 
     def _fill(self, text: str) -> str:
-        if "{{" not in text or not any(name in text for name in self._env):
+        mentioned = [ref for name, ref in self._env.items() if name in text]
+        if "{{" not in text or not mentioned:
             return text
-        return _template(text, self._variables())
+        from penstock.engine.templates import fill
+
+        secret = any(_document(ref) for ref in mentioned)
+        return fill(text, self._variables(), seen=self._keep_secret if secret else None)
 
     def _variables(self) -> dict[str, Payload]:
         if self._resolved is None:
@@ -48,7 +57,7 @@ class Environment:
         return self._resolved
 
     def _resolve(self, name: str, ref: EnvRef) -> Payload:
-        wanted = ref.name or ref.id
+        wanted = _document(ref)
         value: Payload = None
         if wanted:
             if wanted not in self._values:
@@ -61,19 +70,36 @@ class Environment:
             return value
         if not isinstance(ref.data, str):
             return ref.data
-        return _template(ref.data, value if isinstance(value, dict) else {"value": value})
+        from penstock.engine.templates import fill
+
+        variables = value if isinstance(value, dict) else {"value": value}
+        try:
+            text = fill(
+                ref.data, variables, strict=bool(wanted), seen=self._keep_secret if wanted else None
+            )
+        except ValueError as error:
+            about = f", from the value `{wanted}`:" if wanted else ":"
+            raise ValueError(f"env `{name}`{about} {error}") from error
+        if wanted:
+            self._keep_secret(text)
+        return text
+
+    def _keep_secret(self, value: Any) -> None:
+        literal = {ref.data for ref in self._env.values() if isinstance(ref.data, str) and not _document(ref)}
+        self._secrets.update(text for text in _texts(value) if text not in literal)
 
 
-def _template(text: str, variables: Mapping[str, Any]) -> str:
-    import re
+def _document(ref: EnvRef) -> str:
+    """The name or id of the value document, or empty for a literal."""
+    return ref.name or ref.id
 
-    from jinja2.runtime import DebugUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    plain = re.sub(r"\{\{(-?\s*)\.(?=[A-Za-z_])", r"{{\1", text)
-    environment = ImmutableSandboxedEnvironment(undefined=DebugUndefined, keep_trailing_newline=True)
-    try:
-        return environment.from_string(plain).render(variables)
-    except Exception as error:
-        # A template is code of the document's author: whatever it raises is its problem.
-        raise ValueError(f"template: {type(error).__name__}: {error}") from error
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from enum import IntEnum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import NonDeterminism, RunTimeout, StoreError
-from penstock.core.events import EventType
+from penstock.core.events import Event, EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.policies import Strategy
 from penstock.core.states import RunState
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from penstock.engine.journal import Journal
     from penstock.engine.replay import Replay
     from penstock.engine.runtime import Runtime
+
+SUMMARY: Final = 500
+"""How many characters of an error's first line stand in the run's row."""
 
 
 class Stop(IntEnum):
@@ -39,7 +42,8 @@ class Execution:
 
     ended: done when the execution is over, however. evicted_until: when a run that was put
     aside goes on, in epoch seconds. broken: why the journal could not be written.
-    outcome: the result of a run that is recorded nowhere else.
+    end: the terminal event, once it is on disk. outcome: the result of a run that is
+    recorded nowhere else.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Execution:
         self.restarts = restarts
         self.evicted_until: float | None = None
         self.broken: StoreError | None = None
+        self.end: Event | None = None
         self._live: LiveRun | None = None
         self._stop: Stop | None = None
         self._reason = ""
@@ -139,7 +144,7 @@ class Execution:
                 probe=self.runtime.probe,
                 threads=self.runtime.threads,
                 on_waiting=lambda _: self.runtime.waits(self),
-                prepare=self.runtime.prepare,
+                prepare=self.runtime.revisions.prepare,
             )
             live.deadline = self._deadline()
             try:
@@ -165,7 +170,8 @@ class Execution:
         unasked = self.replay.unasked() if self.replay is not None else None
         if unasked is not None:
             raise NonDeterminism(
-                f"the journal holds an outcome of `{unasked}`, which `{self.flow.name}` no longer reaches",
+                f"the journal holds an outcome of `{unasked}`, "
+                f"which `{self.flow.name}` no longer reaches",
                 fid=self.journal.fid,
                 remedy="finish running runs on the old code, or start a new run on the new one",
             )
@@ -214,7 +220,9 @@ class Execution:
             await self._end(EventType.RUN_CANCELLED, RunState.CANCELLED, reason=self._reason)
         elif self._stop is None:
             text = "something that the flow waited for was cancelled, by nobody that Penstock knows"
-            await self._end(EventType.RUN_FAILED, RunState.FAILED, error=Error(code="cancelled", message=text))
+            await self._end(
+                EventType.RUN_FAILED, RunState.FAILED, error=Error(code="cancelled", message=text)
+            )
         else:
             await self.journal.durable()
             self.evicted_until = self._wake_at if self._stop is Stop.EVICT else None
@@ -225,10 +233,11 @@ class Execution:
         now = self.runtime.clock.now()
         facts["duration_ms"] = round((now - self.started) * 1000, 3)
         error = facts.get("error")
-        summary = error.message if isinstance(error, Error) else ""
+        summary = _summary(error.message) if isinstance(error, Error) else ""
         self.journal.change(state=state, ended=now, wake_at=None, error=summary)
         self.journal.emit(type, "", facts)
         await self.journal.durable()
+        self.end = Event(self.journal.seq, now, type, "", facts)
         if self.outcome is None:
             return
         if type is EventType.RUN_COMPLETED:
@@ -246,3 +255,9 @@ class Execution:
         duration_ms = round((journal.now() - started) * 1000, 3)
         journal.change(state=RunState.CANCELLED, ended=journal.now(), wake_at=None)
         journal.emit(EventType.RUN_CANCELLED, "", {"reason": reason, "duration_ms": duration_ms})
+
+
+def _summary(message: str) -> str:
+    """What the run's row says of its error; the event has all of it."""
+    line = message.partition("\n")[0]
+    return line if len(line) <= SUMMARY else f"{line[:SUMMARY]}…"

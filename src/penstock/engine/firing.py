@@ -15,7 +15,7 @@ from penstock.core.errors import NodeError, NodeTimeout, StoreError
 from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload, normalise
 from penstock.core.ports import Emit
-from penstock.engine.context import NodeContext, ControlContext
+from penstock.engine.context import ControlContext, NodeContext
 from penstock.engine.outputs import checked
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from penstock.engine.live import LiveRun
     from penstock.engine.plan import Vertex
     from penstock.engine.process import Process
+    from penstock.engine.replay import Past
 
 Attempt = Callable[[int], Awaitable[Payload]]
 """Runs the code once; its argument is the number of the attempt, from 1."""
@@ -64,12 +65,13 @@ async def fire(
         return outputs if vertex.normalised and outputs is not None else checked(vertex, outputs)
 
     slots = run.slots
+    outputs: Mapping[str, Payload]
     if slots is None or vertex.is_control or not (vertex.is_async or vertex.blocking):
-        outputs: Mapping[str, Payload] = await perform(run, name, attempt, vertex, state_key=state_key, process=process)
-        return outputs
-    async with slots:
         outputs = await perform(run, name, attempt, vertex, state_key=state_key, process=process)
-        return outputs
+    else:
+        async with slots:
+            outputs = await perform(run, name, attempt, vertex, state_key=state_key, process=process)
+    return outputs
 
 
 class Work:
@@ -78,7 +80,12 @@ class Work:
     __slots__ = ("kind", "pure", "retry", "timeout")
 
     def __init__(
-        self, kind: str, *, pure: bool = False, retry: Retry | None = None, timeout: Duration | None = None
+        self,
+        kind: str,
+        *,
+        pure: bool = False,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
     ) -> None:
         self.kind = kind
         self.pure = pure
@@ -96,51 +103,64 @@ async def perform(
     process: Process | None = None,
 ) -> Payload:
     """Bring a firing to its outcome: from the journal, or by attempts. Raises Failure."""
-    journal = run.journal
-    number = 1
     past = run.replay.firing(name) if run.replay is not None else None
-    if past is not None:
-        if past.done:
-            if past.error is not None:
-                raise Failure(past.error)
-            return past.result()
-        number += past.failed_attempts
-    if journal.closed:  # the run is being put aside: what its code still tries waits for its return
+    if past is not None and past.done:
+        if past.error is not None:
+            raise Failure(past.error)
+        return past.result()
+    if run.journal.closed:  # the run is being put aside: what its code still tries waits for its return
         raise asyncio.CancelledError
-    task = asyncio.current_task()
-    assert task is not None
-    watch = _Watch(run, process, task)
-    began = None if past is None or past.began is None else run.clock.monotonic() - (run.clock.now() - past.began)
     run.begin_work()
     try:
-        if not work.pure and journal.dirty:
-            await journal.durable()
+        if not work.pure and run.journal.dirty:
+            await run.journal.durable()
         if past is not None and past.until is not None:
             with run.aside():
                 await run.sleep_until(past.until)
-        while True:
-            if began is None or run.replay is None or not run.replay.goes_on(name):
-                journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
-            began = run.clock.monotonic() if began is None else began
-            try:
-                outputs = await _limited(run, attempt, number, work.timeout, watch)
-            except StoreError:
-                raise
-            except (Exception, SystemExit, asyncio.CancelledError) as cause:
-                error = watch.failure(cause, name)
-            else:
-                run.probe("node.executed")
-                _complete(run, name, outputs, began, work, state_key)
-                watch.heed()
-                return outputs
-            if not await _retry(run, name, work.retry, number, error.error):
-                facts = {"error": error.error, "duration_ms": _since(run, began)}
-                journal.emit(EventType.NODE_FAILED, name, facts)
-                raise error from error.cause
-            number += 1
-            began = None
+        return await _attempts(run, name, attempt, work, past, state_key, Watch(run, process))
     finally:
         run.settle_down()
+
+
+async def _attempts(
+    run: LiveRun,
+    name: str,
+    attempt: Attempt,
+    work: Work | Vertex,
+    past: Past | None,
+    state_key: str,
+    watch: Watch,
+) -> Payload:
+    number = 1 if past is None else past.failed_attempts + 1
+    began = _began_before(run, past)
+    while True:
+        if began is None or run.replay is None or not run.replay.goes_on(name):
+            run.journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
+        began = run.clock.monotonic() if began is None else began
+        try:
+            outputs = await limited(run, attempt, number, work.timeout, watch)
+        except StoreError:
+            raise
+        except (Exception, SystemExit, asyncio.CancelledError) as cause:
+            failure = watch.failure(cause, name)
+        else:
+            run.probe("node.executed")
+            _complete(run, name, outputs, began, work, state_key)
+            watch.heed()
+            return outputs
+        if not await _retry(run, name, work.retry, number, failure.error):
+            facts = {"error": failure.error, "duration_ms": _since(run, began)}
+            run.journal.emit(EventType.NODE_FAILED, name, facts)
+            raise failure from failure.cause
+        number += 1
+        began = None
+
+
+def _began_before(run: LiveRun, past: Past | None) -> float | None:
+    """When an attempt that a replay goes on with began, by the monotonic clock."""
+    if past is None or past.began is None:
+        return None
+    return run.clock.monotonic() - (run.clock.now() - past.began)
 
 
 def _complete(
@@ -158,7 +178,7 @@ def _complete(
     run.journal.emit(EventType.NODE_COMPLETED, name, facts)
 
 
-class _Watch:
+class Watch:
     """Tells a cancellation that this firing must heed from one that is its own affair.
 
     `Task.cancelling` alone does not tell: before Python 3.13 a task group whose child
@@ -168,7 +188,9 @@ class _Watch:
 
     __slots__ = ("_before", "_process", "_run", "_task", "expired")
 
-    def __init__(self, run: LiveRun, process: Process | None, task: asyncio.Task[Any]) -> None:
+    def __init__(self, run: LiveRun, process: Process | None) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         self._run = run
         self._process = process
         self._task = task
@@ -206,9 +228,10 @@ class _Watch:
         self._task.cancel()
 
 
-async def _limited(
-    run: LiveRun, attempt: Attempt, number: int, limit: Duration | None, watch: _Watch
+async def limited(
+    run: LiveRun, attempt: Attempt, number: int, limit: Duration | None, watch: Watch
 ) -> Payload:
+    """Make an attempt within its time. Raises NodeTimeout."""
     if limit is None:
         return await attempt(number)
     # A timer of the run's clock rather than of the loop, so that a test can be its master.

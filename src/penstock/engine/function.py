@@ -67,7 +67,11 @@ def _node_class(
 ) -> type[Node]:
     hints = get_type_hints(function, include_extras=True)
     in_ports: dict[str, Port] = {}
-    body: dict[str, Any] = {"__annotations__": {}, "__doc__": function.__doc__, "__module__": function.__module__}
+    body: dict[str, Any] = {
+        "__annotations__": {},
+        "__doc__": function.__doc__,
+        "__module__": function.__module__,
+    }
     context = ""
     for item in inspect.signature(function).parameters.values():
         hint = hints.get(item.name, Any)
@@ -112,7 +116,8 @@ def _run(
 
     def bind(self: Any, inputs: Mapping[str, Any], ctx: NodeContext | None) -> dict[str, Any]:
         arguments = {
-            port: inputs[port] if check is None else check(inputs[port]) for port, check in checks.items()
+            port: inputs[port] if check is None else check(inputs[port])
+            for port, check in checks.items()
         }
         for name in config:
             arguments[name] = getattr(self, name)
@@ -163,5 +168,3 @@ def _run_simple(function: Callable[..., Any], port: str, hint: Any) -> Callable[
     if check is None:
         return lambda self, inputs: {"out": function(inputs[port])}  # noqa: ARG005 - a method
     return lambda self, inputs: {"out": function(check(inputs[port]))}  # noqa: ARG005 - a method
-
-

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-
 from penstock.core.errors import StoreError
 from penstock.core.events import EFFECTS, TERMINAL, Event, EventType
 from penstock.core.policies import Record
@@ -36,7 +35,18 @@ class Journal:
     added any more, because the run has ended here or was put aside.
     """
 
-    __slots__ = ("_clock", "_committer", "_keep", "closed", "committed", "failed", "fid", "pending", "seq", "silent")
+    __slots__ = (
+        "_clock",
+        "_committer",
+        "_keep",
+        "closed",
+        "committed",
+        "failed",
+        "fid",
+        "pending",
+        "seq",
+        "silent",
+    )
 
     def __init__(
         self, fid: str, committer: Committer, clock: Clock, *, record: Record = Record.FULL, seq: int = 0
@@ -199,7 +209,11 @@ class Committer:
                 break
             except Exception as cause:
                 # A store promises StoreError alone; a defect of one must not lose events quietly.
-                error = cause if isinstance(cause, StoreError) else StoreError(f"the store failed: {cause!r}")
+                error = (
+                    cause
+                    if isinstance(cause, StoreError)
+                    else StoreError(f"the store failed: {cause!r}")
+                )
                 at_fault = [pair for pair in written if pair[0].fid == error.fid] or written
                 for journal, _ in at_fault:
                     journal.failed = error
@@ -209,5 +223,3 @@ class Committer:
                 written = [pair for pair in written if pair[0].fid != error.fid]
                 batch.without(error.fid)
         return written
-
-

@@ -154,5 +154,3 @@ class Control(Node):
     if TYPE_CHECKING:
 
         def run(self, *args: Any, **kwargs: Any) -> Any: ...
-
-

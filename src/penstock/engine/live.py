@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from penstock.core.errors import NodeTimeout
 from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.states import RunState
-from penstock.engine.firing import Failure
+from penstock.engine.firing import Failure, Watch, limited
 from penstock.engine.process import Process
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ def no_probe(_: str) -> None:
 class LiveRun:
     """The shared state of one run's execution.
 
-    stopped: its execution was asked to stop. busy: firings that do something, neither asleep nor waiting for children. unstarted:
-    workers that were called and have not begun. open_resources: processes that hold some.
-    limits: attempts with a time limit, which would be lost with the run's memory.
-    A run whose busy and unstarted are 0 while timers are set only waits.
+    stopped: its execution was asked to stop. busy: firings that do something, neither
+    asleep nor waiting for children. unstarted: workers that were called and have not
+    begun. open_resources: processes that hold some. limits: attempts with a time limit,
+    which would be lost with the run's memory. A run whose busy and unstarted are 0 while timers are set only waits.
     """
 
     def __init__(
@@ -119,6 +120,8 @@ class LiveRun:
 
     async def sleep_until(self, until: float) -> None:
         """Wait for a point in time, in epoch seconds. It must be in the journal."""
+        if self.stopped:  # what a cancelled run still does to clean up does not take naps
+            raise asyncio.CancelledError
         remaining = until - self.clock.now()
         if remaining <= 0:
             return
@@ -208,8 +211,20 @@ class LiveRun:
         accepted = flow.accept(inputs)
         if self._prepare is not None:
             await self._prepare(flow)
+        watch = Watch(self, None)
+        limit = flow.settings.timeout
+
+        async def execute(_: int = 1) -> Payload:
+            return await flow.execute_child(self, accepted, f"{path}/")
+
+        async def execute_in_time() -> Payload:
+            try:
+                return await limited(self, execute, 1, limit, watch)
+            except NodeTimeout as error:
+                raise Failure(Error.from_exception(error, node=path), error) from error
+
         facts = {"flow": flow.name, "inputs": accepted}
-        return await self.child(path, facts, lambda: flow.execute_child(self, accepted, f"{path}/"))
+        return await self.child(path, facts, execute if limit is None else execute_in_time)
 
     async def child(self, path: str, facts: dict[str, Any], execute: Callable[[], Any]) -> Payload:
         """Bring a child process to its outcome: from the journal, or by executing it."""

@@ -28,4 +28,6 @@ def failure_of(fid: str, error: Error) -> RunError:
     if error.code == RunTimeout.__name__:
         return RunTimeout(error.message, fid=fid, remedy=error.remedy)
     where = f" at `{error.node}`" if error.node else ""
-    return RunFailed(f"run {fid} failed{where}: {error.message}", fid=fid, error=error, remedy=error.remedy)
+    return RunFailed(
+        f"run {fid} failed{where}: {error.message}", fid=fid, error=error, remedy=error.remedy
+    )

@@ -294,7 +294,12 @@ class _Compiler:
             name: sum(1 for routes in self.arriving.get(name, {}).values() for _ in routes)
             for name in self.vertices
         }
-        fed = {route for vertex in self.vertices.values() for routes in vertex.routes.values() for route in routes}
+        fed = {
+            route
+            for vertex in self.vertices.values()
+            for routes in vertex.routes.values()
+            for route in routes
+        }
         for name, ports in self.arriving.items():
             waiting[name] -= sum(1 for routes in ports.values() for route in routes if route not in fed)
         free = [name for name, count in waiting.items() if count == 0]

@@ -150,7 +150,9 @@ class Process:
         exits, self._exits = self._exits, None
         self.run.open_resources -= 1
         cause = error.cause if isinstance(error, Failure) else error
-        await exits.__aexit__(type(cause) if cause else None, cause, cause.__traceback__ if cause else None)
+        await exits.__aexit__(
+            type(cause) if cause else None, cause, cause.__traceback__ if cause else None
+        )
 
     # --- firing -------------------------------------------------------------------
 
@@ -243,39 +245,50 @@ class Process:
         routes = vertex.routes
         if outputs and not any(port in routes and _travels(outputs[port]) for port in outputs):
             self._contribute(vertex, outputs, branch)
+        if vertex.captures:
+            self._capture(vertex, outputs, branch)
+        if not vertex.once:
+            self._send_repeated(vertex, outputs, branch)
+            return
+        for port, found in routes.items():
+            if port not in outputs:
+                for route in found:
+                    self._close(route)
+            elif type(outputs[port]) is Emit:
+                for route in found:
+                    self._deliver_packets(route, outputs[port], ())
+                    self._close(route)
+            else:
+                payload = outputs[port]
+                for route in found:
+                    self._arrive(route, payload)
+
+    def _send_repeated(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
+        """The same for a vertex that may fire again: its links settle after its last firing."""
+        for port, payload in outputs.items():
+            for route in vertex.routes.get(port, ()):
+                if port in vertex.many_ports:
+                    self._deliver_packets(route, payload, branch)
+                else:
+                    self._deliver(route, payload, branch)
+        gate = self._gates[vertex.index]
+        gate.live -= 1
+        if gate.pending == 0 and gate.live == 0:
+            self._close_all(vertex)
+
+    def _deliver_packets(self, route: Route, payload: Payload, branch: Branch) -> None:
+        """Numbered even when it is one, so that no two packets bear the same branch."""
+        packets = payload if type(payload) is Emit else (payload,)
+        for number, packet in enumerate(packets):
+            self._deliver(route, packet, (*branch, number))
+
+    def _capture(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
+        """Keep what the flow's named outputs want of this firing."""
         for field, port in vertex.captures:
             if port in outputs:
                 payload = outputs[port]
                 shown = list(payload) if type(payload) is Emit else payload
                 self._captured.setdefault(field, []).append((branch, shown))
-        if vertex.once:
-            for port, found in routes.items():
-                if port not in outputs:
-                    for route in found:
-                        self._close(route)
-                elif port in vertex.many_ports and type(outputs[port]) is Emit:
-                    for route in found:
-                        for number, payload in enumerate(outputs[port]):
-                            self._deliver(route, payload, (number,))
-                        self._close(route)
-                else:
-                    for route in found:
-                        self._arrive(route, outputs[port])
-            return
-        for port, payload in outputs.items():
-            if port not in vertex.many_ports:
-                for route in routes.get(port, ()):
-                    self._deliver(route, payload, branch)
-                continue
-            # Numbered even when it is one, so that no two packets bear the same branch.
-            packets = payload if type(payload) is Emit else (payload,)
-            for route in routes.get(port, ()):
-                for number, packet in enumerate(packets):
-                    self._deliver(route, packet, (*branch, number))
-        gate = self._gates[vertex.index]
-        gate.live -= 1
-        if gate.pending == 0 and gate.live == 0:
-            self._close_all(vertex)
 
     def _contribute(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
         """A leaf: what it emitted is part of the response."""

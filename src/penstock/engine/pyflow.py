@@ -154,7 +154,9 @@ class Context(Reporter):
         """What is opened here is closed when the run ends, whatever the outcome."""
         return self._resources
 
-    def step(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    def step(
+        self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, Any]:
         """Call a function as a step: journaled, retried, never repeated once done.
 
         The result is the payload of what the function returned, live and on replay alike.

@@ -30,7 +30,6 @@ class Past:
         self.kind = ""
         self.began: float | None = None
 
-
     def result(self) -> Payload:
         """The outputs as they were sent: several packets of a port are an `Emit` again."""
         if not self.many:

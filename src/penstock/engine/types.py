@@ -45,9 +45,7 @@ def _pair_can_meet(source: Any, target: Any) -> bool:
     if source in _ANYTHING or target in _ANYTHING:
         return True
     left, right = _shape(source), _shape(target)
-    if left is None or right is None or left == right or (left, right) in _NUMBERS:
-        return True
-    return False
+    return left is None or right is None or left == right or (left, right) in _NUMBERS
 
 
 def _shape(hint: Any) -> Any:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import msgspec
 
 from penstock.core.payload import Payload
 from penstock.core.policies import Join
 from penstock.core.ports import Port, Ports, family, index
-from penstock.engine.kind import Action, Inputs, Outputs, field
+from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
 from penstock.kinds.languages.cel import Expression, Scope, needed_functions
-
-if TYPE_CHECKING:
-    from penstock.engine.context import NodeContext
 
 
 class If(Action, kind="if", aliases=("control.if",), pure=True, normalised=True):
@@ -43,19 +41,20 @@ class If(Action, kind="if", aliases=("control.if",), pure=True, normalised=True)
     out_ports: ClassVar[Ports] = {
         "true": Port(doc="the payload, when the condition holds"),
         "false": Port(doc="the payload, when it does not"),
-        "out[]": Port(doc="`out[0]` is `true`, `out[1]` is `false`"),
     }
+    port_aliases: ClassVar[Mapping[str, str]] = {"out[0]": "true", "out[1]": "false"}
 
     def check(self) -> None:
-        if self.when is not None:
-            self.condition = _condition(self.when, "when")
+        if self.when is None:
+            return
+        try:
+            self.condition = _condition(self.when)
+        except ValueError as error:
+            raise FieldError("when", str(error)) from error
 
-    def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
+    def run(self, inputs: Inputs) -> Outputs:
         payload = inputs["in"]
-        names = ("true", "out[0]") if self._holds(payload) else ("false", "out[1]")
-        # Only one of the two names unless both are linked, so that a leaf answers the payload.
-        linked = [name for name in names if ctx.linked(name)]
-        return dict.fromkeys(linked or names[:1], payload)
+        return {"true" if self._holds(payload) else "false": payload}
 
     def _holds(self, payload: Payload) -> bool:
         if self.condition is None:
@@ -110,11 +109,11 @@ class Switch(Action, kind="switch", aliases=("control.switch",), pure=True, norm
                     f"match[{number}].port: there is no `{case.port}`; write `out[{number}]`"
                 )
             try:
-                cases.append((_condition(case.when, f"match[{number}].when"), case.port))
+                cases.append((_condition(case.when), case.port))
             except ValueError as error:
-                mistakes.append(str(error))
+                mistakes.append(f"match[{number}].when: {error}")
         if mistakes:
-            raise ValueError("\n".join(mistakes))
+            raise FieldError("match", "\n".join(mistakes))
         self.cases = cases
         self._functions = needed_functions(condition for condition, _ in cases)
 
@@ -135,8 +134,8 @@ class Merge(Action, kind="merge", aliases=("control.merge",), pure=True, normali
     Config: mode, `list` (the default) for all that came, in the order of the ports, or
     `first` for the one that came; of several, the first in the order of the ports.
 
-    Ports: in[i] → out. Links from several branches to plain `in` do not wait for each
-    other: such a merge fires for every packet.
+    Ports: in[i] → out; `in` is another name for `in[0]`. Links from several branches to the
+    same in-port do not wait for each other: such a merge fires for every packet.
 
     Example:
         flow: both
@@ -149,18 +148,15 @@ class Merge(Action, kind="merge", aliases=("control.merge",), pure=True, normali
     mode: Literal["list", "first"] = "list"
 
     default_join: ClassVar[Join] = Join.ANY
-    in_ports: ClassVar[Ports] = {
-        "in[]": Port(doc="one branch each"),
-        "in": Port(doc="a packet on its own", default=None),
-    }
+    in_ports: ClassVar[Ports] = {"in[]": Port(doc="one branch each")}
     out_ports: ClassVar[Ports] = {"out": Port(doc="what came")}
+    port_aliases: ClassVar[Mapping[str, str]] = {"in": "in[0]"}
 
     def run(self, inputs: Inputs) -> Outputs:
-        members = sorted((port for port in inputs if port != "in"), key=lambda port: index(port) or 0)
-        came = [inputs[port] for port in members]
-        if not members or inputs.get("in") is not None:
-            came.insert(0, inputs.get("in"))
-        return {"out": came[0] if self.mode == "first" else came}
+        came = [inputs[port] for port in sorted(inputs, key=lambda port: index(port) or 0)]
+        if self.mode == "list":
+            return {"out": came}
+        return {"out": came[0]} if came else None
 
 
 class Nop(Action, kind="nop", aliases=("control.nop",), pure=True, normalised=True):
@@ -184,10 +180,10 @@ class Nop(Action, kind="nop", aliases=("control.nop",), pure=True, normalised=Tr
         return None
 
 
-def _condition(when: str | bool, path: str) -> Expression:
-    """The compiled condition. Raises ValueError that names its place in the config."""
+def _condition(when: str | bool) -> Expression:
+    """The compiled condition. Raises ValueError that says what is wrong with it, and where."""
     code = when if isinstance(when, str) else str(when).lower()
     try:
         return Expression(code)
     except ValueError as error:
-        raise ValueError(f"{path}: `{code}` is not a condition: {error}") from error
+        raise ValueError(f"`{code}` is not a condition: {error}") from error

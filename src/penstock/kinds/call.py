@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from penstock.core.errors import InputError, NodeError
 from penstock.core.payload import Payload
 from penstock.core.ports import Port, Ports
-from penstock.engine.kind import Control, Inputs, Outputs, field
+from penstock.engine.kind import Control, FieldError, Inputs, Outputs, field
 
 if TYPE_CHECKING:
     from penstock.engine.binding import Binder
     from penstock.engine.context import ControlContext
     from penstock.engine.flow import Flow
 
+_REMEDY: Final = "set them under `inputs`, or send a mapping of them to the port `in`"
+
 
 class Call(Control, kind="call"):
     """Run another flow as a child of this run, and send its result.
 
-    flow: a document's path, relative to the document that says it, or `module:function`
-    for a Python flow. inputs: the flow's inputs; a mapping that arrives at `in` adds to
-    them, key by key. What the flow is made of is kept with the revision of the calling
-    flow, so a later change of the file does not disturb runs that have begun.
+    Config: flow is a document's path, relative to the document that says it, or
+    `module:function` for a Python flow. inputs are the flow's inputs; a mapping that arrives
+    at `in` adds to them, key by key, where the flow declares an input of that name. A flow
+    that declares none takes all of it.
 
-    Ports: in (a mapping of inputs, or nothing) → out (the flow's result). A failure inside
-    is this node's failure.
+    The called flow keeps its own `timeout` and its own `on_error`, `continue` or `stop`.
+    `max_parallel`, `record`, and an `on_error` that restarts, are those of the calling run.
+    What the flow is made of is kept with the revision of the calling flow, so that a later
+    change of the file does not disturb runs that have begun.
+
+    Ports: in (a mapping of inputs, or nothing) → out (the flow's result).
+
+    Errors: `call.inputs` when the inputs do not fit the called flow; else the failure inside.
 
     Example:
         flow: greet_all
@@ -40,10 +49,26 @@ class Call(Control, kind="call"):
     out_ports: ClassVar[Ports] = {"out": Port(doc="what the called flow returned")}
 
     def bind(self, binder: Binder) -> None:
-        self._flow: Flow = binder.flow(self.flow)
+        try:
+            self._flow: Flow = binder.flow(self.flow)
+        except ValueError as error:
+            raise FieldError("flow", str(error)) from error
 
     async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
-        given = inputs["in"] if isinstance(inputs["in"], dict) else {}
-        known = self._flow.input_schema.get("properties", {})
-        arrived = {name: value for name, value in given.items() if name in known}
-        return {"out": await ctx.call_flow(self._flow, {**self.inputs, **arrived})}
+        given = self.inputs | self._arrived(inputs["in"])
+        try:
+            return {"out": await ctx.call_flow(self._flow, given)}
+        except InputError as error:
+            raise NodeError(error.message, code="call.inputs", remedy=_REMEDY) from error
+
+    def _arrived(self, payload: Payload) -> dict[str, Payload]:
+        if payload is None:
+            return {}
+        if not isinstance(payload, dict):
+            raise NodeError(
+                f"inputs are a mapping, but a payload of type `{type(payload).__name__}` arrived",
+                code="call.inputs",
+                remedy=_REMEDY,
+            )
+        known = self._flow.input_schema.get("properties")
+        return {name: value for name, value in payload.items() if name in known} if known else payload

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
-from penstock.core.errors import NodeError
 from penstock.core.ports import Port, Ports
 from penstock.engine.kind import Control, Inputs, Outputs
 
@@ -21,7 +20,7 @@ class Fork(Control, kind="fork", aliases=("control.fork",)):
     Ports: in → out[i], all called with the payload, and then done, the list of their
     responses in the order of the ports.
 
-    Errors: `unlinked` when no branch is linked; else that of the branch that failed.
+    Errors: that of the branch that failed.
 
     Example:
         flow: both
@@ -32,6 +31,7 @@ class Fork(Control, kind="fork", aliases=("control.fork",)):
           - {kind: snippet, name: twice, language: cel, code: self * 2}
     """
 
+    requires_call: ClassVar[bool] = True
     in_ports: ClassVar[Ports] = {"in": Port(doc="what every branch gets", default=None)}
     out_ports: ClassVar[Ports] = {
         "out[]": Port(doc="called with the payload", call=True),
@@ -40,7 +40,7 @@ class Fork(Control, kind="fork", aliases=("control.fork",)):
 
     async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
         payload = inputs["in"]
-        ports = _branches(ctx)
+        ports = ctx.linked_family("out[]")
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -58,7 +58,7 @@ class Pipe(Control, kind="pipe", aliases=("control.pipe",)):
     Ports: in → out[0], called with the payload, then out[1], called with its response, and
     so on; then done, the last response.
 
-    Errors: `unlinked` when no branch is linked; else that of the branch that failed.
+    Errors: that of the branch that failed.
 
     Example:
         flow: steps
@@ -69,6 +69,7 @@ class Pipe(Control, kind="pipe", aliases=("control.pipe",)):
           - {kind: snippet, name: square, language: cel, code: self * self}
     """
 
+    requires_call: ClassVar[bool] = True
     in_ports: ClassVar[Ports] = {"in": Port(doc="what the first branch gets", default=None)}
     out_ports: ClassVar[Ports] = {
         "out[]": Port(doc="called one after the other", call=True),
@@ -77,15 +78,6 @@ class Pipe(Control, kind="pipe", aliases=("control.pipe",)):
 
     async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
         payload = inputs["in"]
-        for number, port in enumerate(_branches(ctx)):
+        for number, port in enumerate(ctx.linked_family("out[]")):
             payload = await ctx.call(port, payload, key=number)
         return {"done": payload}
-
-
-def _branches(ctx: ControlContext) -> list[str]:
-    ports = ctx.linked_family("out[]")
-    if not ports:
-        raise NodeError(
-            "no branch is linked", code="unlinked", remedy="link `out[0]`, `out[1]` and so on"
-        )
-    return ports

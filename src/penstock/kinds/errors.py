@@ -23,9 +23,9 @@ class Try(Control, kind="try", aliases=("control.try",)):
 
     Unlike a node's own `error` port, this catches a failure anywhere in the branch.
 
-    Ports: in → out, called with the payload, and then done, its
-    response; or error, the failure inside. When `error` is not linked, `done` gets it: the
-    flow goes on with the error as a value.
+    Ports: in → out, called with the payload, and then done, its response; or error, the
+    failure inside. When `error` is not linked, `done` gets it: the flow goes on with the
+    error as a value.
 
     Example:
         flow: careful
@@ -35,6 +35,7 @@ class Try(Control, kind="try", aliases=("control.try",)):
           - {kind: snippet, name: excuse, language: cel, code: "'it said: ' + self.error()"}
     """
 
+    requires_call: ClassVar[bool] = True
     in_ports: ClassVar[Ports] = {"in": Port(doc="what the branch gets", default=None)}
     out_ports: ClassVar[Ports] = {
         "out": Port(doc="called with the payload", call=True),
@@ -60,8 +61,9 @@ class RetryBranch(Control, kind="retry", aliases=("control.retry",)):
     share of a wait that is drawn at random), on (error codes worth another attempt; none
     means every error).
 
-    Ports: in → out, called with the payload, and then done, its
-    response. When the last attempt fails too, its failure is this node's.
+    Ports: in → out, called with the payload, and then done, its response.
+
+    Errors: when the last attempt fails too, its failure is this node's.
 
     Example:
         flow: persistent
@@ -84,6 +86,7 @@ class RetryBranch(Control, kind="retry", aliases=("control.retry",)):
     on: tuple[str, ...] = ()
     policy: Retry = field(init=False, default=Retry())
 
+    requires_call: ClassVar[bool] = True
     in_ports: ClassVar[Ports] = {"in": Port(doc="what the branch gets", default=None)}
     out_ports: ClassVar[Ports] = {
         "out": Port(doc="called with the payload", call=True),

@@ -19,7 +19,7 @@ from penstock.core.errors import NodeError
 from penstock.core.json_text import JsonError, parse_json
 from penstock.core.payload import Payload, to_json
 from penstock.core.ports import Port, Ports
-from penstock.engine.kind import Action, Inputs, Outputs
+from penstock.engine.kind import Action, FieldError, Inputs, Outputs
 
 _MODE: Final = re.compile(r"0?[0-7]{3,4}")
 _PATH: Final = Port(str, "relative to the working directory of Penstock; `~` is the home folder")
@@ -129,7 +129,8 @@ class FileWrite(Action, kind="file.write"):
     def check(self) -> None:
         _check_encoding(self.encoding)
         if self.mode is not None and not _MODE.fullmatch(self.mode):
-            raise ValueError(f'`mode` is `{self.mode}`; write it as octal digits, such as "0640"')
+            message = f'`{self.mode}` is no mode; write it as octal digits, such as "0640"'
+            raise FieldError("mode", message)
 
     def run(self, inputs: Inputs) -> Outputs:
         path = _path(inputs["path"])
@@ -230,7 +231,7 @@ def _check_encoding(name: str) -> None:
     try:
         codecs.lookup(name)
     except LookupError:
-        raise ValueError(f"`encoding` is `{name}`, which Python does not know; try utf-8") from None
+        raise FieldError("encoding", f"Python knows no encoding `{name}`; try utf-8") from None
 
 
 _NOT_ALLOWED: Final = ("file.permission", "it is not allowed", "check who owns it, and its permissions")

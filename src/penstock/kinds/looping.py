@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import Meta
 
 from penstock.core.errors import NodeError
 from penstock.core.payload import Error, Payload
 from penstock.core.ports import Port, Ports
-from penstock.engine.kind import Control, Inputs, Outputs
+from penstock.engine.kind import Control, FieldError, Inputs, Outputs
 
 if TYPE_CHECKING:
     from penstock.engine.context import ControlContext
 
 Concurrency = Annotated[int, Meta(ge=1, le=10_000)]
 Items = list[Any] | dict[str, Any] | int
+
+_MOST: Final = 10_000_000
+"""Items that a number may stand for; beyond that it was hardly meant as one."""
 
 
 class Loop(Control, kind="loop", aliases=("control.loop", "for", "control.for")):
@@ -46,32 +49,35 @@ class Loop(Control, kind="loop", aliases=("control.loop", "for", "control.for"))
     concurrency: Concurrency = 8
     on_item_error: Literal["fail", "collect", "skip"] = "fail"
 
+    requires_call: ClassVar[bool] = True
     in_ports: ClassVar[Ports] = {"in": Port(doc="the items", default=None)}
     out_ports: ClassVar[Ports] = {
         "out": Port(doc="called with each item", call=True),
-        "out[0]": Port(doc="`out`", call=True),
-        "body": Port(doc="`out`", call=True),
         "done": Port(list, "the responses"),
-        "out[1]": Port(list, "`done`"),
     }
+    port_aliases: ClassVar[Mapping[str, str]] = {"body": "out", "out[0]": "out", "out[1]": "done"}
+
+    def check(self) -> None:
+        if self.items is not None:
+            try:
+                _items(self.items)
+            except NodeError as error:
+                raise FieldError("items", error.message) from error
 
     async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
         items = _items(inputs["in"] if self.items is None else self.items)
-        body = _body(ctx, ("out", "out[0]", "body"))
         missing = object()
 
         async def visit(number: int) -> Any:
             try:
-                return await ctx.call(body, items[number], key=number)
+                return await ctx.call("out", items[number], key=number)
             except NodeError as error:
                 if self.on_item_error == "fail":
                     raise
                 return Error.from_exception(error) if self.on_item_error == "collect" else missing
 
         found = await _each(len(items), visit, concurrency=self.concurrency, progress=ctx.progress)
-        responses = [response for response in found if response is not missing]
-        linked = [port for port in ("done", "out[1]") if ctx.linked(port)]
-        return dict.fromkeys(linked or ["done"], responses)
+        return {"done": [response for response in found if response is not missing]}
 
 
 class Split(Control, kind="split", aliases=("control.split",)):
@@ -98,6 +104,7 @@ class Split(Control, kind="split", aliases=("control.split",)):
 
     concurrency: Concurrency = 8
 
+    requires_call: ClassVar[bool] = True
     in_ports: ClassVar[Ports] = {"in": Port(doc="what is split", default=None)}
     out_ports: ClassVar[Ports] = {
         "out[]": Port(doc="called with the element of this number", call=True),
@@ -133,27 +140,21 @@ def _items(given: Payload) -> Sequence[Payload]:
         return given
     if isinstance(given, dict):
         return [{"key": key, "value": value} for key, value in given.items()]
-    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= _MOST:
         return range(given)
-    found = "nothing" if given is None else f"`{given!r:.60}`"
     raise NodeError(
-        f"cannot loop over {found}",
+        f"cannot loop over {_named(given)}",
         code="loop.items",
         remedy="send a list, a mapping or a number to `in`, or set `items`; an empty list is []",
     )
 
 
-def _body(ctx: ControlContext, names: tuple[str, ...]) -> str:
-    """The one of several names for a port that is linked."""
-    linked = [name for name in names if ctx.linked(name)]
-    if len(linked) == 1:
-        return linked[0]
-    said = " and ".join(f"`{name}`" for name in linked)
-    raise NodeError(
-        f"{said} are names of the same port" if linked else f"nothing is linked to `{names[0]}`",
-        code="unlinked",
-        remedy=f"link what is to be run to `{names[0]}`",
-    )
+def _named(given: Payload) -> str:
+    if given is None:
+        return "nothing"
+    if isinstance(given, int) and not isinstance(given, bool):
+        return "less than nothing" if given < 0 else f"a number above {_MOST:,}"
+    return f"a payload of type `{type(given).__name__}`"
 
 
 async def _each(

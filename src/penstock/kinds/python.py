@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, get_type_hints
 
@@ -15,7 +15,7 @@ from penstock.core.ports import MISSING, Port, Ports
 from penstock.core.problems import suggest
 from penstock.engine.binding import Binder
 from penstock.engine.context import NodeContext, Reporter
-from penstock.engine.kind import Action, Inputs, Outputs, field
+from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
 from penstock.engine.scheme import import_module
 from penstock.engine.types import checker
 
@@ -64,7 +64,12 @@ class Python(Action, kind="python"):
         folder = binder.folder or here
         for path in (folder, here):
             _look_in(str(path.resolve()))
-        self._call = _Call(_resolve(self.function, folder), self.args)
+        try:
+            function = _resolve(self.function, folder)
+            parameters = _parameters(function)
+        except ValueError as error:
+            raise FieldError("function", str(error)) from error
+        self._call = _Call(function, parameters, self.args)
 
     def ports(self) -> tuple[Ports, Ports]:
         return {**self.in_ports, **self._call.in_ports}, {"out": self._call.out_port}
@@ -74,13 +79,15 @@ class Python(Action, kind="python"):
         positional, named = self._call.arguments(inputs, ctx)
         if inspect.iscoroutinefunction(function):
             return {"out": await function(*positional, **named)}
-        return {"out": await asyncio.to_thread(function, *positional, **named)}
+        return {"out": await ctx.in_thread(partial(function, *positional, **named))}
 
 
 class _Call:
-    """A function, and how its parameters are fed. Raises ValueError when they cannot be."""
+    """A function, and how its parameters are fed. Raises FieldError when they cannot be."""
 
-    def __init__(self, function: Callable[..., Any], args: dict[str, Payload]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], parameters: list[inspect.Parameter], args: dict[str, Payload]
+    ) -> None:
         self.function = function
         self.in_ports: dict[str, Port] = {}
         self._extra = dict(args)
@@ -88,7 +95,7 @@ class _Call:
         self._positional: list[str] = []
         open_ended = False
         hints = _hints(function)
-        for item in _parameters(function):
+        for item in parameters:
             hint = hints.get(item.name, Any)
             if isinstance(hint, type) and issubclass(hint, Reporter):
                 self._context.append(item.name)
@@ -103,7 +110,7 @@ class _Call:
                     self._positional.append(item.name)
         if self._extra and not open_ended:
             name = next(iter(self._extra))
-            raise ValueError(f"`args.{name}` is no parameter: {suggest(name, self.in_ports)}")
+            raise FieldError("args", f"`{name}` is no parameter: {suggest(name, self.in_ports)}")
         required = [name for name, port in self.in_ports.items() if port.required]
         if len(required) == 1:
             self.in_ports[required[0]] = Port(self.in_ports[required[0]].type, default=_FROM_IN)
@@ -124,12 +131,12 @@ class _Call:
 
 
 def _fitting(value: Payload, hint: Any, name: str) -> Any:
-    """A constant of the config as its parameter wants it. Raises ValueError."""
+    """A constant of the config as its parameter wants it. Raises FieldError."""
     check = checker(hint, name)
     try:
         return value if check is None else check(value)
     except NodeError as error:
-        raise ValueError(f"`args.{name}` does not fit: {error.message}") from error
+        raise FieldError("args", f"`{name}` does not fit: {error.message}") from error
 
 
 def _resolve(reference: str, folder: Path) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from penstock.core.ports import Port, Ports
-from penstock.engine.kind import Action, Inputs, Outputs, field
+from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
 from penstock.kinds.languages import Options, Program, find_language
 
 
@@ -70,12 +70,12 @@ class Snippet(Action, kind="snippet", pure=True, normalised=True):
     def check(self) -> None:
         """Compile the code: whatever is wrong with it is wrong with the document."""
         if self.native and self.language != "jinja":
-            raise ValueError(f"`native` belongs to jinja; {self.language} always answers values")
+            raise FieldError("native", f"it belongs to jinja; {self.language} always answers values")
         options = Options(limit_ms=self.limit_ms, memory_mb=self.memory_mb, native=self.native)
         try:
             self.program = find_language(self.language)(self.code, options)
         except ValueError as error:
-            raise ValueError(f"the {self.language} code cannot be used: {error}") from error
+            raise FieldError("code", f"the {self.language} code cannot be used: {error}") from error
 
     def run(self, inputs: Inputs) -> Outputs:
         assert self.program is not None, "a node is checked before it runs"

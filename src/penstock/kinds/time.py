@@ -9,7 +9,7 @@ from penstock.core.errors import NodeError
 from penstock.core.payload import Payload
 from penstock.core.ports import Port, Ports
 from penstock.engine.context import NodeContext
-from penstock.engine.kind import Action, Inputs, Outputs
+from penstock.engine.kind import Action, FieldError, Inputs, Outputs
 
 _DURATION = Port(int | float | str, "how long: `1.5s`, `2h`, `PT5M`, or seconds")
 
@@ -51,15 +51,19 @@ class Delay(Action, kind="time.delay", aliases=("delay", "sleep")):
     def check(self) -> None:
         given = self._fixed()
         if len(given) > 1:
-            raise ValueError(f"{' and '.join(f'`{name}`' for name in given)} say the same; keep one")
-        for value in given.values():
-            _parse(value)
+            names = " and ".join(f"`{name}`" for name in given)
+            raise FieldError(list(given)[-1], f"{names} say the same; keep one")
+        for name, value in given.items():
+            try:
+                Duration.parse(value)
+            except ValueError as error:
+                raise FieldError(name, str(error)) from error
 
     async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         fixed = self._fixed()
         wanted = next(iter(fixed.values())) if fixed else inputs["duration"]
         try:
-            duration = _parse(wanted)
+            duration = Duration.parse(wanted)
         except ValueError as error:
             raise NodeError(
                 str(error), code="time.duration", remedy="send text or seconds to the port `duration`"
@@ -72,9 +76,7 @@ class Delay(Action, kind="time.delay", aliases=("delay", "sleep")):
         spans = {"duration": self.duration, "interval": self.interval}
         counts = {"duration_ms": self.duration_ms, "delay_ms": self.delay_ms}
         return {name: span for name, span in spans.items() if span is not None} | {
-            name: f"{count:f}ms" for name, count in counts.items() if count is not None
+            name: f"{f'{count:f}'.rstrip('0').rstrip('.')}ms"
+            for name, count in counts.items()
+            if count is not None
         }
-
-
-def _parse(value: Payload) -> Duration:
-    return Duration.parse(value)

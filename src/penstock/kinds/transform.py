@@ -10,7 +10,7 @@ from penstock.core.errors import NodeError
 from penstock.core.json_text import JsonError, parse_json
 from penstock.core.payload import Payload, to_json
 from penstock.core.ports import Port, Ports
-from penstock.engine.kind import Action, Inputs, Outputs
+from penstock.engine.kind import Action, FieldError, Inputs, Outputs
 
 
 class JsonParse(Action, kind="transform.json_parse", pure=True, normalised=True):
@@ -86,7 +86,7 @@ class JsonStringify(Action, kind="transform.json_stringify", pure=True, normalis
 
     def check(self) -> None:
         if not 0 <= self.indent <= 16:
-            raise ValueError(f"`indent` is {self.indent}; write a number of spaces from 0 to 16")
+            raise FieldError("indent", f"it is {self.indent}; write a number of spaces from 0 to 16")
 
     def run(self, inputs: Inputs) -> Outputs:
         text = to_json(inputs["value"])

@@ -40,7 +40,7 @@ class Guard:
         if isinstance(error, UnicodeEncodeError):
             raise StoreError(
                 f"text that is not Unicode cannot be kept in the journal `{self._path}`: {error}",
-                remedy="decode bytes before they become the text of an error or a signal",
+                remedy="decode bytes before they become the name of a flow or the id of a run",
             ) from error
 
 

@@ -28,7 +28,7 @@ def to_columns(row: RunRow) -> tuple[Any, ...]:
         row.owner,
         row.started,
         row.ended,
-        row.error,
+        well_formed(row.error),
     )
 
 
@@ -64,4 +64,18 @@ def update(change: RunChange) -> tuple[str, tuple[Any, ...]] | None:
     fields = tuple(name for name in _CHANGEABLE if getattr(change, name) is not msgspec.UNSET)
     if not fields:
         return None
-    return statements.update_run(fields), (*(getattr(change, name) for name in fields), change.fid)
+    values = [getattr(change, name) for name in fields]
+    if "error" in fields:
+        where = fields.index("error")
+        values[where] = well_formed(values[where])
+    return statements.update_run(fields), (*values, change.fid)
+
+
+def well_formed(text: str) -> str:
+    """The text with U+FFFD where it is no Unicode, as file names and output may not be.
+
+    A run must be able to end whatever went wrong, so its error is never refused for this.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

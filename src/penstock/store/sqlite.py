@@ -267,7 +267,8 @@ class SqliteStore:
         if await self.run(fid) is None:
             raise StoreError(f"word for run {fid}, which is not there", fid=fid)
         with self._guard:
-            self._database.execute(statements.INSERT_SIGNAL, {"fid": fid, "signal": signal})
+            word = {"fid": fid, "signal": rows.well_formed(signal)}
+            self._database.execute(statements.INSERT_SIGNAL, word)
 
     async def signals(self) -> AsyncIterator[tuple[str, str]]:
         """Words left for runs that this store owns, in order; one reader at a time.

@@ -52,7 +52,7 @@ class Child(asyncio.SubprocessProtocol):
     def _feed(self, fd: int, data: bytes, *, final: bool = False) -> None:
         try:
             self._outputs[fd].feed(data, final=final)
-        except Exception as error:  # noqa: BLE001 - nobody is above a callback; `finish` raises it
+        except Exception as error:  # nobody is above a callback; `finish` raises it
             self._error = self._error or error
             self._over.set()
             self._silent.set()

@@ -17,7 +17,7 @@ from penstock.core.json_text import JsonError, parse_json
 from penstock.core.payload import Payload, to_json
 from penstock.core.ports import Port, Ports
 from penstock.engine.context import NodeContext
-from penstock.engine.kind import Action, Inputs, Outputs, field
+from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
 from penstock.kinds.shell.child import converse
 from penstock.kinds.shell.output import Output
 
@@ -97,9 +97,12 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
 
     def check(self) -> None:
         if isinstance(self.command, list) and self.shell:
-            raise ValueError("`shell` runs text, but `command` is a list; write the script as text")
+            raise FieldError("shell", "it runs text, but `command` is a list; write the script as text")
         if self.command is not None:
-            self._argv(self.command, ())
+            try:
+                self._argv(self.command, ())
+            except ValueError as error:
+                raise FieldError("command", str(error)) from error
 
     async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         try:

@@ -1,0 +1,146 @@
+"""Bringing runs back: those that a dead process left behind, and those that waited.
+
+A run is rebuilt by replaying its journal. However many are due at once, only so many are
+in memory at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from penstock.core.errors import PenstockError, RunBusy, StoreError
+from penstock.core.events import EventType
+from penstock.core.states import RunState
+from penstock.core.store import RunChange, RunRow
+from penstock.engine.execution import Execution
+from penstock.engine.journal import Journal
+from penstock.engine.replay import Replay
+from penstock.engine.sleepers import Sleepers
+
+if TYPE_CHECKING:
+    from penstock.engine.runtime import Runtime
+
+RESIDENT: Final = 1000
+"""How many runs may be in memory before those that wait leave it, and others wait to return."""
+
+
+class Recovery:
+    """The runs of a runtime that are not in memory but will be."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._store = runtime.store
+        self._clock = runtime.clock
+        self._sleepers = Sleepers(runtime.clock, self._is_due)
+        self._due: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
+
+    def holds(self, fid: str) -> bool:
+        """Whether a run will be brought back here by itself."""
+        return fid in self._sleepers or fid in self._due
+
+    def put_aside(self, fid: str, until: float) -> None:
+        """Bring a run back at `until`, in epoch seconds."""
+        self._sleepers.add(fid, until)
+
+    def has_room(self) -> None:
+        """A run left memory."""
+        self._room.set()
+
+    def close(self) -> None:
+        """Bring nothing back any more."""
+        self._sleepers.close()
+        self._due.clear()
+
+    # --- claiming -----------------------------------------------------------------
+
+    async def claim_all(self) -> list[str]:
+        """Take every unfinished run that no live runtime owns, oldest first."""
+        rows = await self._store.claim()
+        now = self._clock.now()
+        for row in rows:
+            if row.state is RunState.WAITING and row.wake_at is not None and row.wake_at > now:
+                self._sleepers.add(row.fid, row.wake_at)
+            else:
+                self._is_due(row.fid)
+        return [row.fid for row in rows]
+
+    async def claim(self, row: RunRow) -> RunRow:
+        """Make a run this runtime's own. Raises RunBusy when another live one has it."""
+        if row.owner == self._store.owner:
+            return row
+        claimed = await self._store.claim([row.fid])
+        if not claimed:
+            raise RunBusy(
+                f"run `{row.fid}` is executed by another process",
+                remedy=f"`penstock runs watch {row.fid}` follows it, "
+                f"`penstock runs cancel {row.fid}` ends it",
+            )
+        return claimed[0]
+
+    # --- bringing back ------------------------------------------------------------
+
+    async def revive(self, row: RunRow) -> None:
+        """Rebuild a run from its journal and go on with it."""
+        self._sleepers.discard(row.fid)
+        events = await self._store.events(row.fid)
+        flow = await self._runtime.revisions.of(row)
+        await self._runtime.revisions.prepare(flow)
+        journal = self._runtime.journal(row.fid, flow, seq=events[-1].seq)
+        reason = "timer" if row.state is RunState.WAITING else "recovery"
+        journal.emit(EventType.RUN_RESUMED, "", {"reason": reason})
+        journal.change(state=RunState.RUNNING, wake_at=None)
+        restarts = sum(
+            event.type == EventType.RUN_RESUMED and "restart" in event.data for event in events
+        )
+        self._runtime.execute(
+            flow,
+            journal,
+            events[0].data["inputs"],
+            started=events[0].time,
+            replay=Replay.fold(events),
+            restarts=restarts,
+        )
+
+    async def end_cancelled(self, row: RunRow, reason: str) -> None:
+        """End a run that is not in memory, without bringing it back for that."""
+        self._sleepers.discard(row.fid)
+        events = await self._store.events(row.fid)
+        journal = Journal(row.fid, self._runtime.committer, self._clock, seq=events[-1].seq)
+        Execution.end_cancelled(journal, events[0].time, reason)
+        await journal.durable()
+
+    def _is_due(self, fid: str) -> None:
+        self._due[fid] = None
+        if self._task is None or self._task.done():
+            self._task = self._runtime.own(self._bring_back(), "penstock:recovery")
+
+    async def _bring_back(self) -> None:
+        while self._due:
+            if self._runtime.resident >= RESIDENT:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            fid = next(iter(self._due))
+            await self._bring_back_one(fid)
+            self._due.pop(fid, None)
+            await asyncio.sleep(0)  # the loop belongs to those that run, too
+
+    async def _bring_back_one(self, fid: str) -> None:
+        """A run that cannot be brought back stays as it is; its row keeps the reason."""
+        try:
+            row = await self._store.run(fid)
+            if row is None or row.state.terminal or self._runtime.is_live(fid):
+                return
+            try:
+                await self.revive(row)
+            except StoreError:
+                raise
+            except PenstockError as error:
+                self._runtime.committer.changes[fid] = RunChange(fid=fid, error=error.message)
+                await self._runtime.committer.committed()
+                self._runtime.gave_up(fid, error)
+        except StoreError as error:
+            self._runtime.gave_up(fid, error)

@@ -1,0 +1,68 @@
+"""The flows of a runtime: loaded once, kept with the store, found again for a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from penstock.core.errors import RunNotFound
+from penstock.core.policies import Record
+
+if TYPE_CHECKING:
+    from penstock.core.store import RunRow, Store
+    from penstock.engine.flow import Flow
+    from penstock.engine.loading import Loader
+
+
+class Revisions:
+    """Flows by revision. A run keeps the revision that it started with."""
+
+    def __init__(self, store: Store, loader: Loader, flows: Iterable[Flow]) -> None:
+        self._store = store
+        self._loader = loader
+        self._flows: dict[str, Flow] = {flow.revision: flow for flow in flows}
+        self._loaded: dict[int, Flow] = {}
+        self._loading = asyncio.Lock()
+        self._kept: set[str] = set()
+
+    async def prepare(self, flow: Flow) -> None:
+        """Load a flow's nodes once, and keep its revision with the store."""
+        self._flows.setdefault(flow.revision, flow)
+        if id(flow) not in self._loaded:
+            async with self._loading:
+                if id(flow) not in self._loaded:
+                    await flow.load()
+                    self._loaded[id(flow)] = flow
+        if flow.revision not in self._kept and flow.settings.record is not Record.NONE:
+            await self._store.save_revision(flow.revision, flow.document())
+            self._kept.add(flow.revision)
+
+    async def of(self, row: RunRow) -> Flow:
+        """The flow of a run: one that is known here, or else what the store kept of it.
+
+        A Python flow that is known by its name serves, too: whether its code still fits
+        the run is for the replay to say. Raises RunNotFound, DocumentError, SettingsError.
+        """
+        flow = self._flows.get(row.revision) or self._by_name(row.flow)
+        if flow is None:
+            document = await self._store.revision(row.revision)
+            if document is None:
+                raise RunNotFound(f"the store does not hold revision {row.revision} of run `{row.fid}`")
+            flow = self._flows[row.revision] = self._loader.restore(document)
+        return flow
+
+    def _by_name(self, name: str) -> Flow | None:
+        flows = (flow for flow in self._flows.values() if flow.source == "python")
+        return next((flow for flow in flows if flow.name == name), None)
+
+    async def unload(self) -> None:
+        """Unload every flow, the last loaded first; the first error is raised at the end."""
+        errors: list[Exception] = []
+        while self._loaded:
+            try:
+                await self._loaded.popitem()[1].unload()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]

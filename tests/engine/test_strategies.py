@@ -1,0 +1,174 @@
+"""What a failure that nothing caught does to its flow: stop, continue, retry."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.engine.flows import graph
+from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story, until
+
+from penstock import (
+    Action,
+    Control,
+    ControlContext,
+    Inputs,
+    NodeContext,
+    NodeError,
+    Outputs,
+    Port,
+    Runtime,
+    node,
+)
+from penstock.core.errors import RunFailed
+from penstock.core.policies import Join
+from penstock.core.states import RunState
+from penstock.testing.clock import FakeClock
+
+
+@node("give", pure=True)
+def give(value: Any = None, *, what: Any = None) -> Any:
+    return value if what is None else what
+
+
+@node("fail")
+async def fail(value: Any = None, *, text: str = "no luck", code: str = "luck") -> None:
+    raise NodeError(text, code=code, details={"value": value}, remedy="try a coin")
+
+
+@node("pure.fail", pure=True)
+def fail_plain(value: Any = None) -> None:
+    raise ValueError("no luck")
+
+
+class Gather(Action, kind="gather", pure=True):
+    default_join = Join.ANY
+    in_ports = {"in[]": Port()}
+
+    def run(self, inputs: Inputs) -> Outputs:
+        return {"out": list(inputs.values())}
+
+
+class Within(Control, kind="within"):
+    in_ports = {"in": Port(default=None)}
+    out_ports = {"out": Port(call=True), "done": Port()}
+
+    async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
+        return {"done": await ctx.call("out", inputs["in"])}
+
+
+KINDS = (give, fail, fail_plain, Gather, Within)
+
+
+async def test_stop_cancels_what_runs(runtime: Runtime) -> None:
+    cancelled: list[str] = []
+    began = asyncio.Event()
+
+    @node("hold")
+    async def hold(value: Any = None) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append("hold")
+
+    @node("fail.later")
+    async def fail_later(value: Any = None) -> None:
+        await began.wait()
+        raise OSError("enough")
+
+    text = "{flow: f, nodes: [{kind: hold, name: a}, {kind: fail.later, name: b}]}"
+    run = await runtime.start(graph(text, hold, fail_later))
+    with pytest.raises(RunFailed, match="enough"):
+        await result_of(run)
+    assert cancelled == ["hold"]
+
+
+async def test_continue_completes_and_lists_what_failed(runtime: Runtime) -> None:
+    text = """
+    flow: f
+    settings: {on_error: continue}
+    nodes:
+      - {kind: fail, name: a, links: {out: behind}}
+      - {kind: give, name: behind}
+      - {kind: pure.fail, name: b}
+      - {kind: give, name: c, what: 1}
+    """
+    run = await runtime.start(graph(text, *KINDS))
+    assert await result_of(run) == 1
+    events = await story(run)
+    assert [error.node for error in events[-1].data["failures"]] == ["a", "b"]
+    assert "node.skipped behind" in lines(events)
+    assert (await run.row()).state is RunState.COMPLETED
+
+
+async def test_continue_does_not_reach_into_calls(runtime: Runtime) -> None:
+    text = """
+    flow: f
+    settings: {on_error: continue}
+    nodes:
+      - {kind: within, name: w, links: {out: a}}
+      - {kind: fail, name: a}
+      - {kind: give, name: c, what: 1}
+    """
+    run = await runtime.start(graph(text, *KINDS))
+    assert await result_of(run) == 1
+    failures = (await story(run))[-1].data["failures"]
+    assert [(error.node, error.code) for error in failures] == [("w[0]/a", "luck")]
+
+
+async def test_retry_runs_the_flow_again_as_often_as_it_says(runtime: Runtime) -> None:
+    count = 0
+
+    @node("third")
+    async def third(value: Any = None, *, ctx: NodeContext) -> str:
+        nonlocal count
+        count += 1
+        ctx.state["count"] = ctx.state.get("count", 0) + 1
+        if count < 3:
+            raise OSError("not yet")
+        return f"{count} {ctx.state['count']}"
+
+    text = """
+    flow: f
+    settings: {on_error: {strategy: retry, max_retries: 2}}
+    nodes: [{kind: give, name: a, what: 1, links: {out: b}}, {kind: third, name: b}]
+    """
+    run = await runtime.start(graph(text, give, third))
+    assert await result_of(run) == "3 1", "state begins anew with each restart"
+    resumed = data_of(await story(run), "run.resumed")
+    assert [(facts["reason"], facts["restart"]) for facts in resumed] == [("restart", 1), ("restart", 2)]
+    assert all(facts["error"].code == "OSError" for facts in resumed)
+
+
+async def test_retry_gives_up_with_the_last_failure(timed: Runtime, clock: FakeClock) -> None:
+    text = """
+    flow: f
+    settings: {on_error: {strategy: retry, max_retries: 2, delay: 10s}}
+    nodes: [{kind: fail, name: a}]
+    """
+    run = await timed.start(graph(text, *KINDS))
+    for number in (1, 2):
+        await until(lambda number=number: clock.pending)  # type: ignore[misc]
+        assert len(data_of(await timed.store.events(run.fid), "node.failed", "a")) <= number
+        await pass_time(clock, 10)
+    with pytest.raises(RunFailed, match="no luck"):
+        await result_of(run)
+    assert len(data_of(await story(run), "node.failed", "a")) == 3
+
+
+async def test_a_run_can_be_cancelled_while_it_waits_to_begin_again(
+    timed: Runtime, clock: FakeClock
+) -> None:
+    text = """
+    flow: f
+    settings: {on_error: {strategy: retry, delay: 1h}}
+    nodes: [{kind: fail, name: a}]
+    """
+    run = await timed.start(graph(text, *KINDS))
+    await seen(run, "run.resumed")
+    async with asyncio.timeout(1):
+        await run.cancel()
+    await pass_time(clock, 7200)
+    assert lines(await story(run), "run.")[-1] == "run.cancelled"
