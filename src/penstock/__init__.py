@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from penstock.engine.context import ControlContext, NodeContext, StepContext
     from penstock.engine.function import node
     from penstock.engine.kind import Action, Control, FieldError, Inputs, Outputs, field
-    from penstock.engine.pyflow import Context, flow, step
+    from penstock.engine.pyflow import flow
     from penstock.engine.run import Run
     from penstock.engine.scheme import Scheme
+    from penstock.engine.step import step
+    from penstock.engine.strand import Context
     from penstock.runtime import Runtime, load_flow
 
 _HOMES = {
@@ -36,7 +38,7 @@ _HOMES = {
     "Event": "penstock.core.events",
     "EventType": "penstock.core.events",
     "FieldError": "penstock.engine.kind",
-    "Context": "penstock.engine.pyflow",
+    "Context": "penstock.engine.strand",
     "Inputs": "penstock.engine.kind",
     "NodeContext": "penstock.engine.context",
     "NodeError": "penstock.core.errors",
@@ -55,7 +57,7 @@ _HOMES = {
     "flow": "penstock.engine.pyflow",
     "load_flow": "penstock.runtime",
     "node": "penstock.engine.function",
-    "step": "penstock.engine.pyflow",
+    "step": "penstock.engine.step",
 }
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.document.rendering import problems
+from tests.document.rendering import problems, problems_of_text
 
 from penstock.document.source import read_source
 
@@ -112,7 +112,7 @@ a.json:1:7: a: half of a character is missing
     ],
 )
 def test_a_broken_text_is_told_with_its_place_and_a_way_out(text: str, message: str) -> None:
-    assert problems(text, file="a.json") == message
+    assert problems_of_text(text, file="a.json") == message
 
 
 @pytest.mark.parametrize("depth", [101, 5000, 200_000])

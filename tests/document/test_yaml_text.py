@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.document.rendering import problems
+from tests.document.rendering import problems, problems_of_text
 
 from penstock.document.source import read_source
 
@@ -259,7 +259,7 @@ flow.yaml:1:4: the character U+0000 cannot stand in a document
     ],
 )
 def test_a_broken_text_is_told_with_its_place_and_a_way_out(text: str, message: str) -> None:
-    assert problems(text) == message
+    assert problems_of_text(text) == message
 
 
 @pytest.mark.parametrize(

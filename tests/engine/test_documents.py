@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-from tests.engine.flows import graph
+from tests.engine.flows import graph, scheme_with
 
 from penstock import Action, Control, Duration, Inputs, Outputs, Port, field, node
 from penstock.core.errors import DocumentError
+from penstock.engine.loading import Loader
 
 
 class Case(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,7 +62,7 @@ KINDS = (Fetch, Parse, Calls, pair, anything)
 
 def problems(text: str) -> list[str]:
     with pytest.raises(DocumentError) as raised:
-        graph(textwrap.dedent(text), *KINDS)
+        Loader(scheme_with(*KINDS)).read(textwrap.dedent(text), file="flow.yaml")
     return [str(problem) for problem in raised.value.problems]
 
 

@@ -19,14 +19,25 @@ VALUES = {
 
 
 @node("say", pure=True)
-def say(*, text: str = "", number: int = 0, many: dict[str, Any] = {}) -> Any:  # noqa: B006 - copied by `node`
-    return {"text": text, "number": number, "many": many}
+def say(*, text: str = "") -> str:
+    return text
 
 
-async def said(runtime: Runtime, env: str, fields: str, values: dict[str, Any] | None = None) -> Any:
-    text = f"flow: f\nnodes:\n  - kind: say\n    name: a\n    env: {env}\n    {fields}\n"
-    flow = graph(text, say, values=VALUES if values is None else values)
-    return await result_of(await runtime.start(flow))
+async def told(runtime: Runtime, text: str) -> Any:
+    """What the node of kind `tell` in this document finds in its config."""
+    found: dict[str, Any] = {}
+
+    @node("tell")
+    def tell(*, text: str = "", many: dict[str, Any] = {}) -> None:  # noqa: B006 - copied by `node`
+        found.update(text=text, many=many)
+
+    await result_of(await runtime.start(graph(text, tell, values=VALUES)))
+    return found
+
+
+async def told_one(runtime: Runtime, env: str, fields: str) -> Any:
+    text = f"flow: f\nnodes:\n  - kind: tell\n    name: a\n    env: {env}\n    {fields}\n"
+    return await told(runtime, text)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +65,12 @@ async def said(runtime: Runtime, env: str, fields: str, values: dict[str, Any] |
     ],
 )
 async def test_templates_are_filled(runtime: Runtime, env: str, field: str, expected: str) -> None:
-    assert (await said(runtime, env, f'text: "{field}"'))["text"] == expected
+    assert (await told_one(runtime, env, f'text: "{field}"'))["text"] == expected
 
 
 async def test_templates_are_filled_wherever_text_is(runtime: Runtime) -> None:
     env = "{T: {name: api, data: '{{ token }}'}}"
-    found = await said(runtime, env, "many: {headers: [{value: 'x {{ T }}'}], n: 1}")
+    found = await told_one(runtime, env, "many: {headers: [{value: 'x {{ T }}'}], n: 1}")
     assert found["many"] == {"headers": [{"value": "x t0p"}], "n": 1}
 
 
@@ -67,10 +78,9 @@ async def test_a_flow_s_env_reaches_its_nodes_and_theirs_goes_first(runtime: Run
     text = """
     flow: f
     env: {A: {data: outer}, B: {data: outer}}
-    nodes: [{kind: say, name: a, env: {B: {data: inner}}, text: "{{ A }} {{ B }}"}]
+    nodes: [{kind: tell, name: a, env: {B: {data: inner}}, text: "{{ A }} {{ B }}"}]
     """
-    run = await runtime.start(graph(text, say, values={}))
-    assert (await result_of(run))["text"] == "outer inner"
+    assert (await told(runtime, text))["text"] == "outer inner"
 
 
 def test_a_missing_value_is_named_with_the_nearest() -> None:
@@ -102,6 +112,22 @@ def test_a_broken_template_is_told_with_its_place() -> None:
         graph(text, say, values={})
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("{{ .tokn }}", r"env `T`, from the value `api`: has no `tokn`; did you mean `token`\?"),
+        ("{{ .nested.b }}", r"env `T`, from the value `api`: template: .*has no attribute 'b'"),
+    ],
+)
+def test_what_a_value_does_not_hold_is_named(data: str, message: str) -> None:
+    text = f"""
+    flow: f
+    nodes: [{{kind: say, name: a, env: {{T: {{name: api, data: '{data}'}}}}, text: '{{{{ T }}}}'}}]
+    """
+    with pytest.raises(DocumentError, match=message):
+        graph(text, say, values=VALUES)
+
+
 async def test_secrets_are_not_in_the_revision(runtime: Runtime) -> None:
     text = """
     flow: f
@@ -109,5 +135,5 @@ async def test_secrets_are_not_in_the_revision(runtime: Runtime) -> None:
       - {kind: say, name: a, env: {T: {name: api, data: '{{ token }}'}}, text: '{{ T }}'}
     """
     flow = graph(text, say, values=VALUES)
-    assert (await result_of(await runtime.start(flow)))["text"] == "t0p"
+    assert await result_of(await runtime.start(flow)) == "t0p"  # too short to be masked
     assert "t0p" not in str(flow.document())

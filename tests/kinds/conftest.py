@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,9 @@ class RecordingContext:
 
     def linked(self, port: str) -> bool:
         return port in self._linked
+
+    async def in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.to_thread(call, *arguments)
 
     async def sleep(self, duration: Duration) -> None:
         self.slept.append(duration.total_seconds())

@@ -130,7 +130,7 @@ def test_a_function_that_cannot_be_found_is_told_when_the_flow_is_compiled(
 @pytest.mark.parametrize(
     ("args", "reason"),
     [
-        ({"nmber": 1}, "`args.nmber` is no parameter: did you mean `number`"),
+        ({"nmber": 1}, "`nmber` is no parameter: did you mean `number`"),
         ({"number": "x"}, "does not fit"),
     ],
 )

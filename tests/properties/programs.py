@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from penstock import Context, Duration, NodeError, Retry
-from penstock.engine.pyflow import PythonFlow, flow, step
+from penstock.engine.pyflow import PythonFlow, flow
+from penstock.engine.step import step
 
 CAUGHT = "caught"
 

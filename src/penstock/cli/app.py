@@ -12,6 +12,7 @@ from penstock.cli.console import Console
 from penstock.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from penstock.core.payload import Payload
     from penstock.core.store import Store
     from penstock.engine.loading import Loader
     from penstock.engine.scheme import Scheme
@@ -26,6 +27,11 @@ class App:
         self.directory = directory or Path.cwd()
         self.settings = Settings(environ=environ, directory=self.directory)
         self._environ = environ
+        self._value_files: tuple[str, ...] = ()
+
+    def take_values(self, *files: str) -> None:
+        """Take files with value documents that were given."""
+        self._value_files += files
 
     def flag(self, **flags: str | None) -> None:
         """Take a flag that was given; it wins over every other origin."""
@@ -67,7 +73,16 @@ class App:
         if folder not in sys.path:
             # As `python -m` does: the installed script has only its own folder there.
             sys.path.insert(0, folder)
-        return Loader(self.scheme())
+        return Loader(self.scheme(), values=self.values())
+
+    def values(self) -> dict[str, Payload]:
+        """The value documents that `env` may refer to. Raises SettingsError."""
+        import os
+
+        from penstock.cli.values import gather
+
+        environ = os.environ if self._environ is None else self._environ
+        return gather(self.settings.value_tables(), self._value_files, environ)
 
 
 pass_app = click.make_pass_decorator(App)

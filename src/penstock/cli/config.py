@@ -6,6 +6,7 @@ import click
 
 from penstock.cli import options
 from penstock.cli.app import App, pass_app
+from penstock.cli.settings import Value
 
 
 @click.command()
@@ -16,9 +17,10 @@ def config(app: App, *, as_json: bool) -> None:
     """Show each setting, its value and where it comes from.
 
     A flag wins over a PENSTOCK_* variable, that over the nearest penstock.toml, that over
-    [tool.penstock] in the nearest pyproject.toml, and that over the default.
+    [tool.penstock] in the nearest pyproject.toml, and that over the default. Of values for
+    `env`, only the names are shown.
     """
-    values = list(app.settings)
+    values = [*app.settings, *_documents(app)]
     if as_json:
         import json
 
@@ -29,3 +31,13 @@ def config(app: App, *, as_json: bool) -> None:
     for value in values:
         origin = app.console.style(value.origin, "dim", stream=app.console.stdout)
         app.console.out(f"{value.name:{name}}  {value.value:{text}}  {origin}")
+
+
+def _documents(app: App) -> list[Value]:
+    """The value documents of the settings files: where each is, never what it holds."""
+    found: dict[str, Value] = {}
+    for origin, documents in app.settings.value_tables():
+        for name, held in documents.items():
+            text = ", ".join(held) if isinstance(held, dict) else "•••"
+            found.setdefault(name, Value(f"values.{name}", text, origin))
+    return list(found.values())

@@ -82,7 +82,7 @@ def main(args: Sequence[str] | None = None, *, app: App | None = None) -> int:
             args=args and list(args), prog_name="penstock", obj=app, standalone_mode=False
         )
         sys.stdout.flush()
-    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+    except Exception as error:  # the last resort: one line instead of a traceback
         return _report(error, app)
     except KeyboardInterrupt:
         app.console.say("interrupted")

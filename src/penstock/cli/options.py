@@ -41,4 +41,18 @@ kinds: Final = _setting(
     metavar="MODULE[,…]",
     help="Modules or .py files with kinds of your own.",
 )
+
+
+def _take_values(context: click.Context, _: click.Parameter, files: tuple[str, ...]) -> None:
+    context.ensure_object(App).take_values(*files)
+
+
+values: Final = click.option(
+    "--values",
+    metavar="FILE",
+    multiple=True,
+    callback=_take_values,
+    expose_value=False,
+    help="Values for `env`, as YAML or JSON: what each name holds; may be repeated.",
+)
 as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

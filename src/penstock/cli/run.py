@@ -31,6 +31,7 @@ def _complete_flow(
 @options.as_json
 @options.store
 @options.kinds
+@options.values
 @options.progress
 @options.debug
 @options.color

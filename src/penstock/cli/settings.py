@@ -15,6 +15,8 @@ from penstock.core.errors import SettingsError
 
 PREFIX: Final = "PENSTOCK_"
 FILE: Final = "penstock.toml"
+VALUES: Final = "values"
+"""The table of a settings file that holds value documents for `env`."""
 
 
 class Setting(NamedTuple):
@@ -83,6 +85,19 @@ class Settings:
                 return value._replace(value=_anchored(name, path, value.value))
         return self._default(setting)
 
+    def value_tables(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The tables `[values.NAME]` of each file with their origin, the one that wins first."""
+        found: list[tuple[str, Mapping[str, Any]]] = []
+        for path, table, settings in self._read_files():
+            documents = settings.get(VALUES, {})
+            if not isinstance(documents, dict):
+                raise SettingsError(
+                    f"`{VALUES}` in {path} is no table",
+                    remedy=f"each has a table: [{VALUES}.NAME]",
+                )
+            found.append((f"{path}{table}", documents))
+        return found
+
     @property
     def project(self) -> Path | None:
         """The folder of the nearest `penstock.toml`, or None."""
@@ -140,11 +155,12 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _known(found: dict[str, Any], path: Path, prefix: str) -> dict[str, Any]:
-    unknown = [name for name in found if name not in _BY_NAME]
+    allowed = (*_BY_NAME, VALUES)
+    unknown = [name for name in found if name not in allowed]
     if unknown:
         from penstock.core.problems import suggest
 
-        lines = "; ".join(f"`{prefix}{name}`: {suggest(name, _BY_NAME)}" for name in unknown)
+        lines = "; ".join(f"`{prefix}{name}`: {suggest(name, allowed)}" for name in unknown)
         raise SettingsError(f"{path} has settings that do not exist: {lines}")
     return found
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("references", metavar="FILE…", nargs=-1, required=True, type=click.Path())
 @options.kinds
+@options.values
 @options.as_json
 @options.debug
 @options.color

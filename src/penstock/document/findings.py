@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from penstock.core.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from penstock.core.problems import Path, Place
 
@@ -47,6 +47,11 @@ class Findings:
         settled = self._settled
         return bool(settled) and any(path[:depth] in settled for depth in range(1, len(path) + 1))
 
+    def doubts(self, path: Path) -> Iterator[Path]:
+        """The places below `path` where earlier stages found something, as seen from there."""
+        depth = len(path)
+        return (place[depth:] for place in self._settled if place[:depth] == path)
+
     def report(
         self,
         message: str,
@@ -73,6 +78,18 @@ class Findings:
         for problem in problems:
             if problem not in self.problems:
                 self._add(problem)
+
+    def omitted(self) -> list[Problem]:
+        """What says that there are more problems, if there are."""
+        if not self.left_out:
+            return []
+        return [Problem(f"… and {self.left_out} more problems", hint="is this the right file?")]
+
+    def absorb(self, other: Findings) -> None:
+        """Add everything that another look at the same document found."""
+        self.problems += other.problems
+        self.places |= other.places
+        self.left_out += other.left_out
 
     def _add(self, problem: Problem) -> None:
         if len(self.problems) < MOST:

@@ -20,7 +20,7 @@ from penstock.document.findings import quote
 from penstock.document.flows import read_inputs, read_outputs, read_triggers
 from penstock.document.json_policies import read_json_settings, read_retry_policy, read_span
 from penstock.document.nodes import as_text, read_annotations, read_env
-from penstock.document.scope import Scope
+from penstock.document.scope import Scope, all_known, with_keys
 from penstock.document.tagged import untag
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def read_flow_json(value: dict[str, Any], findings: Findings) -> FlowSpec:
     """The flow of a document of the flow engine."""
     fields = Fields(value, (), findings)
     nodes = [_read_node(node, ("nodes", index), findings) for index, node in fields.items("nodes")]
-    known = _with_keys([node for node in nodes if node is not None], findings)
+    known = with_keys(_with_names([node for node in nodes if node is not None], findings))
     if not value.get("nodes"):
         fields.missing("nodes", hint="a flow needs at least one node")
-    scope = Scope(known, findings)
+    scope = Scope(known, findings, closed=all_known(value.get("nodes"), ("nodes",), findings))
     links = read_connections(fields, Ends(scope, known))
     title = fields.text("name")
     ident = fields.text("id")
@@ -104,18 +104,17 @@ def _own(config: Fields) -> dict[str, Any]:
     return {"environment" if key == "env" else key: item for key, item in config.rest().items()}
 
 
-def _with_keys(nodes: list[NodeSpec], findings: Findings) -> list[NodeSpec]:
+def _with_names(nodes: list[NodeSpec], findings: Findings) -> list[NodeSpec]:
     """The nodes with a name only where it can be one; elsewhere the id is the key."""
     holders = Counter(word for node in nodes for word in {node.id, node.name})
-    keyed: list[NodeSpec] = []
-    for number, node in enumerate(nodes):
+    named: list[NodeSpec] = []
+    for node in nodes:
         usable = NAME.fullmatch(node.name) and holders[node.name] == 1
         if not usable and node.id and not NAME.fullmatch(node.id):
             hint = "an id without a usable name beside it holds letters, digits, `_` and `-`"
             findings.report(f"{quote(node.id)} is not an id", (*node.at, "id"), hint=hint)
-        name = node.name if usable else "" if node.id else f"node-{number + 1}"
-        keyed.append(replace(node, name=name))
-    return keyed
+        named.append(replace(node, name=node.name if usable else ""))
+    return named
 
 
 def _read_notes(fields: Fields, title: str) -> dict[str, str]:

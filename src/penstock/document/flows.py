@@ -11,7 +11,7 @@ from penstock.document.findings import describe
 from penstock.document.links import OUT, split_target
 from penstock.document.nodes import read_annotations, read_env, read_node
 from penstock.document.policies import read_settings
-from penstock.document.scope import Scope
+from penstock.document.scope import Scope, all_known, with_keys
 
 if TYPE_CHECKING:
     from penstock.core.problems import Path
@@ -51,8 +51,8 @@ def read_flow(value: dict[str, Any], path: Path, findings: Findings) -> FlowSpec
     ]
     if not value.get("nodes"):
         fields.missing("nodes", hint="a flow needs at least one node")
-    known = [node for node in nodes if node is not None]
-    scope = Scope(known, findings)
+    known = with_keys([node for node in nodes if node is not None])
+    scope = Scope(known, findings, closed=all_known(value.get("nodes"), fields.at("nodes"), findings))
     inputs, required = read_inputs(fields)
     spec = FlowSpec(
         name=name,
@@ -62,7 +62,7 @@ def read_flow(value: dict[str, Any], path: Path, findings: Findings) -> FlowSpec
         required=required,
         outputs=read_outputs(fields, scope),
         settings=read_settings(fields.below("settings")),
-        nodes=scope.settle(known, closed=len(known) == len(nodes)),
+        nodes=scope.settle(known),
         triggers=read_triggers(fields),
         namespace=namespace,
         annotations=read_annotations(fields),

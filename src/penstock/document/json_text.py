@@ -99,9 +99,10 @@ class _Scanner:
         self.findings = findings
         self.open: list[_Open] = []
         self.root = Mark(0, 0)
+        self.halved = False
 
     def scan(self) -> Mark:
-        """The mark of the whole document."""
+        """The mark of the whole document. Raises Unreadable when its data is of no use."""
         for token in _TOKEN.finditer(self.text.text):
             lexeme = token.group()
             if lexeme == ",":
@@ -110,6 +111,8 @@ class _Scanner:
                 self.open.pop()
             elif lexeme != ":":
                 self._start(lexeme, self.text.position(token.start()))
+        if self.halved:  # nothing can be said about such a text: it cannot be written
+            raise Unreadable
         return self.root
 
     def _start(self, lexeme: str, at: tuple[int, int]) -> None:
@@ -145,6 +148,7 @@ class _Scanner:
         if any("\ud800" <= char <= "\udfff" for char in value):
             hint = r"an escape from `\ud800` to `\udfff` stands for a character only in a pair"
             self._report("half of a character is missing", at, hint)
+            self.halved = True
         return value
 
     def _number(self, lexeme: str, at: tuple[int, int]) -> None:

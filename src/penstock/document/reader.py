@@ -14,7 +14,7 @@ from penstock.document.findings import Findings, describe, quote
 from penstock.document.flows import is_flow, read_flow
 from penstock.document.nodes import read_node
 from penstock.document.scope import Scope
-from penstock.document.source import Source, place, read_source
+from penstock.document.source import Source, parse_source, place
 
 if TYPE_CHECKING:
     import os
@@ -33,17 +33,28 @@ class Document(msgspec.Struct, frozen=True):
     source: Source
 
 
+class Examination(msgspec.Struct, frozen=True):
+    """A document as far as it could be read, and what is wrong with it so far.
+
+    Whoever knows more than its reader goes on from here: reports to `findings` what the
+    specs have wrong with them, and raises the refusal if there is anything.
+    """
+
+    document: Document
+    findings: Findings
+
+    def refusal(self) -> DocumentError:
+        """The error with every problem, placed in the text."""
+        told = place(self.findings.problems, self.document.source)
+        return DocumentError([*told, *self.findings.omitted()])
+
+
 def read(text: str | bytes, *, file: str = "<document>") -> Document:
     """The specs in a text. `file` names it in messages, and `.json` asks for strict JSON.
 
     Raises DocumentError with every problem, placed.
     """
-    source = read_source(text, file=file)
-    findings = Findings()
-    flows, nodes = _read(source.data, findings)
-    if findings.problems:
-        raise DocumentError([*place(findings.problems, source), *_left_out(findings)])
-    return Document(tuple(flows), tuple(nodes), source)
+    return _accept(examine(text, file=file))
 
 
 def read_file(path: str | os.PathLike[str]) -> Document:
@@ -51,6 +62,24 @@ def read_file(path: str | os.PathLike[str]) -> Document:
 
     Raises DocumentError with every problem, or with the reason that it cannot be read.
     """
+    return _accept(examine_file(path))
+
+
+def examine(text: str | bytes, *, file: str = "<document>") -> Examination:
+    """The specs in a text as far as they can be read, with the problems of the rest.
+
+    Raises DocumentError when the text is neither YAML nor JSON, so that there is no rest.
+    """
+    findings = Findings()
+    source = parse_source(text, findings, file=file)
+    findings.next_stage()
+    flows, nodes = _read(source.data, findings)
+    findings.next_stage()
+    return Examination(Document(tuple(flows), tuple(nodes), source), findings)
+
+
+def examine_file(path: str | os.PathLike[str]) -> Examination:
+    """The same for a file of at most 64 MiB. Raises DocumentError when it cannot be read."""
     file = FilePath(path)
     try:
         with file.open("rb") as stream:
@@ -60,7 +89,13 @@ def read_file(path: str | os.PathLike[str]) -> Document:
     if len(raw) > LARGEST_BYTES:
         hint = f"a document has at most {LARGEST_BYTES // 1024**2} MiB; is this one?"
         raise DocumentError([_about(file, "the file is too large", hint)])
-    return read(raw, file=str(path))
+    return examine(raw, file=str(path))
+
+
+def _accept(examination: Examination) -> Document:
+    if examination.findings.problems:
+        raise examination.refusal()
+    return examination.document
 
 
 def _read(data: Any, findings: Findings) -> tuple[list[FlowSpec], list[NodeSpec]]:
@@ -101,7 +136,7 @@ def _read_list(
     for namespace in dict.fromkeys(node.namespace for node in nodes):
         own = [node for node in nodes if node.namespace == namespace]
         # Other nodes of the namespace may live in the database, so a link may leave the file.
-        linked = Scope(own, findings).settle(own, closed=False)
+        linked = Scope(own, findings, closed=False).settle(own)
         settled |= {id(node): new for node, new in zip(own, linked, strict=True)}
     return flows, [settled[id(node)] for node in nodes]
 
@@ -113,12 +148,6 @@ def _check_flow_names(flows: list[FlowSpec], findings: Findings) -> None:
             hint = "give one of them another name"
             findings.report(f"another flow is named {quote(flow.name)}", (*flow.at, "flow"), hint=hint)
         seen.add((flow.namespace, flow.name))
-
-
-def _left_out(findings: Findings) -> list[Problem]:
-    if not findings.left_out:
-        return []
-    return [Problem(f"… and {findings.left_out} more problems", hint="is this the right file?")]
 
 
 def _unreadable(file: FilePath, error: OSError | ValueError) -> Problem:

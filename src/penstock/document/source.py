@@ -102,7 +102,7 @@ def _parse(text: Text, findings: Findings) -> Source:
         except Unreadable:
             pass  # then it is YAML in flow style, or nothing; YAML's parser will say which
         else:
-            findings.problems.extend(trial.problems)
+            findings.absorb(trial)
             return Source(text, data, None)
     from penstock.document.yaml_text import parse_yaml
 

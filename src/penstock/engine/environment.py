@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.payload import Payload
-from penstock.core.problems import suggest
+from penstock.core.problems import nearest
 
 if TYPE_CHECKING:
     from penstock.core.spec import EnvRef
+
+_WAYS: Final = "give it with `--values FILE`, as [values.{}] in penstock.toml, or as `values=` in Python"
 
 
 class Environment:
@@ -61,10 +63,9 @@ class Environment:
         value: Payload = None
         if wanted:
             if wanted not in self._values:
-                raise ValueError(
-                    f"env `{name}` wants the value `{wanted}`, which is not there; "
-                    + (suggest(wanted, self._values) or "no values are known")
-                )
+                near = nearest(wanted, self._values)
+                ways = f"did you mean `{near}`?" if near else _WAYS.format(wanted)
+                raise ValueError(f"env `{name}` wants the value `{wanted}`, which is not there; {ways}")
             value = self._values[wanted]
         if ref.data is None:
             return value
@@ -85,7 +86,7 @@ class Environment:
         return text
 
     def _keep_secret(self, value: Any) -> None:
-        literal = {ref.data for ref in self._env.values() if isinstance(ref.data, str) and not _document(ref)}
+        literal = [ref.data for ref in self._env.values() if not _document(ref)]
         self._secrets.update(text for text in _texts(value) if text not in literal)
 
 

@@ -232,6 +232,8 @@ class Execution:
         self._ending = True
         now = self.runtime.clock.now()
         facts["duration_ms"] = round((now - self.started) * 1000, 3)
+        if self.journal.redactor is not None:  # the row and the outcome show no secret either
+            facts = self.journal.redactor.event(facts)
         error = facts.get("error")
         summary = _summary(error.message) if isinstance(error, Error) else ""
         self.journal.change(state=state, ended=now, wake_at=None, error=summary)

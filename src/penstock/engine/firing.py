@@ -138,7 +138,10 @@ async def _attempts(
             run.journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
         began = run.clock.monotonic() if began is None else began
         try:
-            outputs = await limited(run, attempt, number, work.timeout, watch)
+            if work.timeout is None:
+                outputs = await attempt(number)
+            else:
+                outputs = await limited(run, attempt, number, work.timeout, watch)
         except StoreError:
             raise
         except (Exception, SystemExit, asyncio.CancelledError) as cause:
@@ -228,12 +231,8 @@ class Watch:
         self._task.cancel()
 
 
-async def limited(
-    run: LiveRun, attempt: Attempt, number: int, limit: Duration | None, watch: Watch
-) -> Payload:
+async def limited(run: LiveRun, attempt: Attempt, number: int, limit: Duration, watch: Watch) -> Payload:
     """Make an attempt within its time. Raises NodeTimeout."""
-    if limit is None:
-        return await attempt(number)
     # A timer of the run's clock rather than of the loop, so that a test can be its master.
     timer = run.clock.call_later(limit.total_seconds(), watch.expire)
     run.limits += 1

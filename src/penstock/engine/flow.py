@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.engine.kind import Node
     from penstock.engine.live import LiveRun
     from penstock.engine.plan import Plan
+    from penstock.engine.redaction import Redactor
 
 
 class Flow(Protocol):
@@ -22,7 +23,7 @@ class Flow(Protocol):
 
     source: how `document` is to be read, `graph` or `python`. revision: a digest; a run
     keeps the one it started with. document: what the store keeps so that any process can
-    go on with a run.
+    go on with a run. redactor: masks the secrets that it was compiled with, if it has any.
     """
 
     name: str
@@ -30,6 +31,9 @@ class Flow(Protocol):
     source: str
     revision: str
     settings: Settings
+
+    @property
+    def redactor(self) -> Redactor | None: ...
 
     @property
     def input_schema(self) -> dict[str, Any]: ...
@@ -70,8 +74,10 @@ class GraphFlow:
         *,
         revision: str,
         folder: Path | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self.spec = spec
+        self.redactor = redactor
         self.folder = folder
         self.plan = plan
         self.nodes = nodes

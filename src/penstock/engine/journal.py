@@ -17,6 +17,7 @@ from penstock.core.store import Batch, RunChange, RunRow, Store
 
 if TYPE_CHECKING:
     from penstock.core.clock import Clock
+    from penstock.engine.redaction import Redactor
 
 LAZY_SECONDS: Final = 0.02
 """How long an event that nobody waits for may stay in memory."""
@@ -32,7 +33,8 @@ class Journal:
     """The stream of one run, as far as this process writes it.
 
     silent: nothing is recorded. dirty: something is not on disk yet. closed: nothing is
-    added any more, because the run has ended here or was put aside.
+    added any more, because the run has ended here or was put aside. redactor: masks the
+    secrets of the flow in everything that is added.
     """
 
     __slots__ = (
@@ -44,12 +46,20 @@ class Journal:
         "failed",
         "fid",
         "pending",
+        "redactor",
         "seq",
         "silent",
     )
 
     def __init__(
-        self, fid: str, committer: Committer, clock: Clock, *, record: Record = Record.FULL, seq: int = 0
+        self,
+        fid: str,
+        committer: Committer,
+        clock: Clock,
+        *,
+        record: Record = Record.FULL,
+        seq: int = 0,
+        redactor: Redactor | None = None,
     ) -> None:
         self.fid = fid
         self.seq = seq
@@ -58,6 +68,7 @@ class Journal:
         self.silent = record is Record.NONE
         self.closed = False
         self.failed: StoreError | None = None
+        self.redactor = redactor
         self._keep = _KEPT[record]
         self._committer = committer
         self._clock = clock
@@ -72,6 +83,8 @@ class Journal:
             raise self.failed
         if self.closed:
             return
+        if self.redactor is not None:
+            data = self.redactor.event(data)
         self.closed = type in TERMINAL
         self.seq += 1
         if not self.pending:

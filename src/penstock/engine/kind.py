@@ -100,9 +100,8 @@ class Node:
     def config_types(cls) -> dict[str, Any]:
         """The config fields a document may set, with their type hints."""
         if "_config_types" not in cls.__dict__:
-            hints = get_type_hints(cls, include_extras=True)
             fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-            cls._config_types = {item.name: hints[item.name] for item in fields if item.init}
+            cls._config_types = _hints_of(cls, [item.name for item in fields if item.init])
         return cls._config_types
 
     @classmethod
@@ -131,6 +130,16 @@ class Node:
 
     async def unload(self) -> None:
         """Called once when the node goes: close what `load` opened."""
+
+
+def _hints_of(kind: type[Node], names: list[str]) -> dict[str, Any]:
+    """The hints of these fields alone: others may name what only a type checker imports."""
+    hints: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        own = {name: hint for name, hint in base.__dict__.get("__annotations__", {}).items() if name in names}
+        holder = type(base.__name__, (), {"__annotations__": own, "__module__": base.__module__})
+        hints |= get_type_hints(holder, include_extras=True)
+    return {name: hints[name] for name in names}
 
 
 class Action(Node):

@@ -43,7 +43,8 @@ class LiveRun:
     stopped: its execution was asked to stop. busy: firings that do something, neither
     asleep nor waiting for children. unstarted: workers that were called and have not
     begun. open_resources: processes that hold some. limits: attempts with a time limit,
-    which would be lost with the run's memory. A run whose busy and unstarted are 0 while timers are set only waits.
+    which would be lost with the run's memory. A run whose busy and unstarted are 0
+    while timers are set only waits.
     """
 
     def __init__(
@@ -209,6 +210,8 @@ class LiveRun:
     async def call_flow(self, flow: Flow, path: str, inputs: Mapping[str, Any]) -> Payload:
         """Run another flow as a child process; its outcome is journaled. Raises NodeError."""
         accepted = flow.accept(inputs)
+        if flow.redactor is not None:
+            self.journal.redactor = flow.redactor.joined(self.journal.redactor)
         if self._prepare is not None:
             await self._prepare(flow)
         watch = Watch(self, None)
@@ -218,6 +221,7 @@ class LiveRun:
             return await flow.execute_child(self, accepted, f"{path}/")
 
         async def execute_in_time() -> Payload:
+            assert limit is not None
             try:
                 return await limited(self, execute, 1, limit, watch)
             except NodeTimeout as error:

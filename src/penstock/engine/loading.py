@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from penstock.core.errors import DocumentError, PenstockError, SettingsError
 from penstock.core.payload import Payload
-from penstock.core.problems import Problem, suggest
+from penstock.core.problems import suggest
 from penstock.core.spec import FlowSpec, from_document
-from penstock.document.reader import read_file
-from penstock.document.source import place
+from penstock.document.findings import Findings
+from penstock.document.reader import Document, Examination, examine, examine_file
 from penstock.engine.binding import Binder
 from penstock.engine.compiler import compile_spec
+from penstock.engine.decoding import Decoder
 from penstock.engine.flow import Flow
 from penstock.engine.pyflow import PythonFlow
 from penstock.engine.scheme import Scheme, import_module
@@ -34,18 +36,44 @@ class Loader:
         """
         return self._load(str(reference), Binder(self._find), name)
 
+    def read(self, text: str | bytes, *, file: str, folder: Path | None = None, name: str = "") -> Flow:
+        """The flow of a document's text. Raises as `load` does.
+
+        file: names the text in messages. folder: where the files that it calls are looked for.
+        """
+        return self._choose(examine(text, file=file), Binder(self._find, folder=folder), name)
+
+    def check(self, path: str | Path) -> Document:
+        """The document at a path, when all that it holds can be compiled.
+
+        Of a resident graph the kinds are checked, and the configs that need no values. Raises
+        DocumentError with every problem of every flow and node.
+        """
+        examination = examine_file(path)
+        document, findings = examination.document, examination.findings
+        binder = Binder(self._find, folder=Path(path).parent, trail=(str(path),))
+        for flow in document.flows:
+            with contextlib.suppress(DocumentError):  # the findings hold what it says
+                self._compile(flow, binder, findings)
+        decoder = Decoder(self.scheme, binder, findings, env={}, values={})
+        for node in document.nodes:
+            # What a node of a resident graph takes from its environment is in the store.
+            _ = decoder.kind(node) if node.env else decoder.node(node)
+        if findings.problems:
+            raise examination.refusal()
+        return document
+
     def restore(self, document: dict[str, Any]) -> Flow:
         """The flow of a revision that the store kept."""
         if "reference" in document:
             return _restore_python(document)
         spec = from_document(document)
         folder = Path(document["folder"]) if "folder" in document else None
-        binder = Binder(self._find, folder=folder, known=spec.called)
-        return compile_spec(spec, self.scheme, binder=binder, values=self.values)
+        return self._compile(spec, Binder(self._find, folder=folder, known=spec.called))
 
     def compile(self, spec: FlowSpec, *, folder: Path | None = None) -> Flow:
         """The flow of a spec. Raises DocumentError."""
-        return compile_spec(spec, self.scheme, binder=Binder(self._find, folder=folder), values=self.values)
+        return self._compile(spec, Binder(self._find, folder=folder))
 
     def _load(self, reference: str, binder: Binder, name: str = "") -> Flow:
         module, mark, attribute = reference.rpartition(":")
@@ -54,51 +82,68 @@ class Loader:
         path = (binder.folder or Path()) / reference
         if path.suffix == ".py":
             return _python_flow(str(path), "")
-        document = read_file(path)
-        spec = _choose(document.flows, path, name)
         inner = Binder(self._find, folder=path.parent, trail=(*binder.trail, reference))
+        return self._choose(examine_file(path), inner, name)
+
+    def _choose(self, examination: Examination, binder: Binder, name: str) -> Flow:
+        """One flow of a document. Raises DocumentError with what is wrong, whoever found it."""
+        spec = _the_flow(examination, name)
         try:
-            flow = compile_spec(spec, self.scheme, binder=inner, values=self.values)
-        except DocumentError as error:
-            raise DocumentError(place(error.problems, document.source)) from None
-        return flow
+            return self._compile(spec, binder, examination.findings)
+        except DocumentError:
+            raise examination.refusal() from None
+
+    def _compile(self, spec: FlowSpec, binder: Binder, findings: Findings | None = None) -> Flow:
+        return compile_spec(spec, self.scheme, binder=binder, values=self.values, findings=findings)
 
     def _find(self, reference: str, binder: Binder) -> Flow:
-        """What a `call` refers to. Raises ValueError."""
+        """What a `call` refers to.
+
+        Raises ValueError when there is no such flow, DocumentError when its document is wrong.
+        """
         if reference in binder.known:
             spec = binder.known[reference]
-            inner = Binder(
-                self._find, folder=binder.folder, known=spec.called, trail=(*binder.trail, reference)
-            )
-            flow: Flow = compile_spec(spec, self.scheme, binder=inner, values=self.values)
+            trail = (*binder.trail, reference)
+            inner = Binder(self._find, folder=binder.folder, known=spec.called, trail=trail)
+            flow = self._compile(spec, inner)
         else:
-            try:
-                flow = self._load(reference, binder)
-            except DocumentError:
-                raise
-            except PenstockError as error:
-                raise ValueError(f"`{reference}`: {error.message}") from error
+            flow = self._find_outside(reference, binder)
         found = getattr(flow, "spec", None)
         if isinstance(found, FlowSpec):
             binder.called[reference] = found
         return flow
 
+    def _find_outside(self, reference: str, binder: Binder) -> Flow:
+        try:
+            return self._load(reference, binder)
+        except DocumentError as error:
+            if any(problem.place for problem in error.problems):
+                raise
+            # There is no document to point into, so the caller is where to look.
+            about = [f"{problem.message}; {problem.hint}".strip("; ") for problem in error.problems]
+            raise ValueError("; ".join(about)) from error
+        except PenstockError as error:
+            raise ValueError(f"`{reference}`: {error.message}") from error
 
-def _choose(flows: tuple[FlowSpec, ...], path: Path, name: str) -> FlowSpec:
-    if name:
-        for flow in flows:
-            if flow.name == name:
-                return flow
-        raise SettingsError(
-            f"{path} has no flow `{name}`", remedy=suggest(name, [flow.name for flow in flows])
-        )
+
+def _the_flow(examination: Examination, name: str) -> FlowSpec:
+    """The flow of this name, or the only one. Raises DocumentError or SettingsError."""
+    document, findings = examination.document, examination.findings
+    flows = [flow for flow in document.flows if not name or flow.name == name]
     if len(flows) == 1:
         return flows[0]
-    if not flows:
-        message = f"{path} describes a resident graph, not a flow that runs to completion"
-        raise DocumentError([Problem(message, hint="a flow is a mapping that begins with `flow: NAME`")])
-    names = ", ".join(flow.name for flow in flows)
-    raise SettingsError(f"{path} holds several flows: {names}", remedy="say which one with --flow NAME")
+    if not document.flows and not findings.problems:
+        hint = "a flow is a mapping that begins with `flow: NAME`"
+        findings.report("this is a resident graph, not a flow that runs to completion", hint=hint)
+    if findings.problems:
+        raise examination.refusal()
+    names = [flow.name for flow in document.flows]
+    file = document.source.file
+    if name:
+        raise SettingsError(f"{file} has no flow `{name}`", remedy=suggest(name, names))
+    raise SettingsError(
+        f"{file} holds several flows: {', '.join(names)}", remedy="say which one with --flow NAME"
+    )
 
 
 def _python_flow(module: str, attribute: str) -> Flow:

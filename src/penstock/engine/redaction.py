@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
@@ -66,7 +65,9 @@ class Redactor:
             return self.text(value)
         if kind is dict:
             items = [(self.text(key), self.payload(item)) for key, item in value.items()]
-            kept = all(key is old and item is value[old] for (key, item), old in zip(items, value, strict=True))
+            kept = all(
+                key is old and item is value[old] for (key, item), old in zip(items, value, strict=True)
+            )
             return value if kept else dict(items)
         if isinstance(value, list | tuple):
             found = [self.payload(item) for item in value]
@@ -101,6 +102,8 @@ class Redactor:
 
 def _forms(secret: str) -> Iterable[str]:
     """How a secret may be written: as it is, line by line, and escaped."""
+    import json
+
     lines = [line.strip() for line in secret.splitlines()] if "\n" in secret else []
     for text in (secret, secret.strip(), *lines):
         yield text

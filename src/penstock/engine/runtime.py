@@ -183,7 +183,14 @@ class Runtime:
 
     def journal(self, fid: str, flow: Flow, *, seq: int = 0) -> Journal:
         """The journal of a run, from its event `seq` on."""
-        return Journal(fid, self.committer, self.clock, record=flow.settings.record, seq=seq)
+        return Journal(
+            fid,
+            self.committer,
+            self.clock,
+            record=flow.settings.record,
+            seq=seq,
+            redactor=flow.redactor,
+        )
 
     def execute(
         self,

@@ -34,14 +34,16 @@ def fill(
     try:
         names = meta.find_undeclared_variables(environment.parse(plain))
         for name in names:
-            environment.seen(variables.get(name))
+            environment.used(variables.get(name))
         return environment.from_string(plain).render(variables)
     except UndefinedError as error:
         missing = next((name for name in sorted(names) if name not in variables), None)
         if missing is None:
             raise ValueError(f"template: {error.message}") from error
         near = nearest(missing, variables)
-        raise ValueError(f"has no `{missing}`" + (f"; did you mean `{near}`?" if near else "")) from error
+        raise ValueError(
+            f"has no `{missing}`" + (f"; did you mean `{near}`?" if near else "")
+        ) from error
     except Exception as error:
         # A template is code of the document's author: whatever it raises is its problem.
         raise ValueError(f"template: {type(error).__name__}: {error}") from error
@@ -51,24 +53,25 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     """Tells which values a template uses."""
 
     def __init__(self, seen: Seen, *, strict: bool) -> None:
-        self.seen = seen
+        self._seen = seen
         undefined = StrictUndefined if strict else DebugUndefined
         super().__init__(undefined=undefined, keep_trailing_newline=True, finalize=self._put_out)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        return self._looked_up(super().getattr(obj, attribute))
+        return self.used(super().getattr(obj, attribute))
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        return self._looked_up(super().getitem(obj, argument))
+        return self.used(super().getitem(obj, argument))
 
-    def _looked_up(self, value: Any) -> Any:
+    def used(self, value: Any) -> Any:
+        """Take note of a text; of a mapping, only what is looked up in it counts."""
         if isinstance(value, str):
-            self.seen(value)
+            self._seen(value)
         return value
 
     def _put_out(self, value: Any) -> Any:
         if not isinstance(value, Undefined):
-            self.seen(value)
+            self._seen(value)
         return value
 
 

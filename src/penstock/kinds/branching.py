@@ -113,7 +113,7 @@ class Switch(Action, kind="switch", aliases=("control.switch",), pure=True, norm
             except ValueError as error:
                 mistakes.append(f"match[{number}].when: {error}")
         if mistakes:
-            raise FieldError("match", "\n".join(mistakes))
+            raise FieldError("match", "; ".join(mistakes))
         self.cases = cases
         self._functions = needed_functions(condition for condition, _ in cases)
 

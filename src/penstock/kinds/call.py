@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from penstock.core.errors import InputError, NodeError
+from penstock.core.errors import DocumentError, InputError, NodeError
 from penstock.core.payload import Payload
 from penstock.core.ports import Port, Ports
 from penstock.engine.kind import Control, FieldError, Inputs, Outputs, field
@@ -51,6 +51,11 @@ class Call(Control, kind="call"):
     def bind(self, binder: Binder) -> None:
         try:
             self._flow: Flow = binder.flow(self.flow)
+        except DocumentError as error:
+            problem = error.problems[0]
+            if problem.place is not None:  # it is in the called document, and says where
+                raise
+            raise FieldError("flow", "; ".join(filter(None, (problem.message, problem.hint)))) from error
         except ValueError as error:
             raise FieldError("flow", str(error)) from error
 

@@ -153,7 +153,7 @@ def _named(given: Payload) -> str:
     if given is None:
         return "nothing"
     if isinstance(given, int) and not isinstance(given, bool):
-        return "less than nothing" if given < 0 else f"a number above {_MOST:,}"
+        return "a negative number" if given < 0 else f"a number above {_MOST:,}"
     return f"a payload of type `{type(given).__name__}`"
 
 

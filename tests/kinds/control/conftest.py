@@ -35,6 +35,8 @@ class Calls:
 
     idempotency_key = "run-1:node-1"
 
+    node = "node-1"
+
     def __init__(self, *sent: str, **called: Branch) -> None:
         self.branches = {
             port.replace("_", "[") + "]" * ("_" in port): run for port, run in called.items()

@@ -71,9 +71,3 @@ async def test_a_failing_branch_ends_the_pipe() -> None:
     with pytest.raises(NodeError, match="no"):
         await make(Pipe).run({"in": 2}, ctx)
     assert ctx.keys == [0, 1]
-
-
-@pytest.mark.parametrize("kind", [Fork, Pipe])
-async def test_without_branches_both_say_what_to_link(kind: Any) -> None:
-    with pytest.raises(NodeError, match=r"no branch is linked[\s\S]*`out\[0\]`"):
-        await make(kind).run({"in": 2}, Calls())

@@ -6,6 +6,7 @@ import pytest
 
 from penstock.core.errors import NodeError, PayloadError
 from penstock.core.payload import Error
+from penstock.engine.kind import FieldError
 from penstock.kinds.languages import LANGUAGES, Options, find_language
 from penstock.kinds.snippet import Snippet
 
@@ -86,7 +87,7 @@ def test_broken_code_is_refused_with_its_place(language: str, code: str, complai
 
 
 def test_native_belongs_to_jinja() -> None:
-    with pytest.raises(ValueError, match="`native` belongs to jinja"):
+    with pytest.raises(FieldError, match="belongs to jinja; cel always answers values"):
         make(Snippet, language="cel", code="1", native=True)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from penstock.core.errors import NodeError, StoreFull
 from penstock.core.payload import Error
+from penstock.engine.kind import FieldError
 from penstock.kinds.looping import Loop, Split
 
 from .conftest import Calls, make
@@ -72,31 +73,20 @@ async def test_configured_items_take_the_place_of_the_payload() -> None:
     assert await make(Loop, items=[1]).run({"in": [5, 6]}, Calls(out=double)) == {"done": [2]}
 
 
-@pytest.mark.parametrize("payload", [None, "abc", True, -1, 2.5])
+@pytest.mark.parametrize(
+    "payload", [None, "abc", True, -1, 2.5, 10**12, b"", Error(code="c", message="m")]
+)
 async def test_what_has_no_items_is_refused(payload: Any) -> None:
     with pytest.raises(NodeError, match="cannot loop over") as caught:
         await make(Loop).run({"in": payload}, Calls(out=show))
     assert caught.value.code == "loop.items"
 
 
-@pytest.mark.parametrize("body", ["out", "out_0", "body"])
-async def test_every_name_of_the_body_is_called(body: str) -> None:
-    assert await make(Loop).run({"in": [1]}, Calls(**{body: double})) == {"done": [2]}
-
-
-async def test_every_name_of_done_gets_the_responses() -> None:
-    assert await make(Loop).run({"in": [1]}, Calls("out[1]", out=double)) == {"out[1]": [2]}
-    assert await make(Loop).run({"in": []}, Calls("out[1]", "done", out=double)) == {
-        "done": [],
-        "out[1]": [],
-    }
-
-
-async def test_two_names_of_the_body_or_none_are_refused() -> None:
-    with pytest.raises(NodeError, match="`out` and `body` are names of the same port"):
-        await make(Loop).run({"in": [1]}, Calls(out=show, body=show))
-    with pytest.raises(NodeError, match="nothing is linked to `out`"):
-        await make(Loop).run({"in": [1]}, Calls())
+@pytest.mark.parametrize("items", [-1, 10**12])
+def test_a_number_that_counts_no_items_is_refused_when_the_flow_is_compiled(items: int) -> None:
+    with pytest.raises(FieldError, match="cannot loop over a n") as caught:
+        make(Loop, items=items)
+    assert caught.value.field == "items"
 
 
 async def test_no_more_items_than_allowed_are_under_way_at_once() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.store
 @options.kinds
+@options.values
 @options.progress
 @options.debug
 @options.color
@@ -62,6 +63,7 @@ def resume(app: App, fid: str | None, *, every: bool, events: bool, as_json: boo
 @options.as_json
 @options.store
 @options.kinds
+@options.values
 @options.progress
 @options.debug
 @options.color

@@ -1,0 +1,121 @@
+"""From the spec of a node to the node: its kind, its config, its instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from penstock.core.errors import DocumentError
+from penstock.core.payload import Payload
+from penstock.core.problems import Path, suggest
+from penstock.core.spec import EnvRef, NodeSpec, decode_hook
+from penstock.document.findings import Findings
+from penstock.engine.binding import Binder
+from penstock.engine.environment import Environment
+from penstock.engine.kind import FieldError, Node
+from penstock.engine.scheme import Scheme
+
+NODE_FIELDS: Final = (
+    *("annotations", "env", "id", "join", "kind", "links"),
+    *("name", "namespace", "ports", "retry", "timeout"),
+)
+"""What every node may say, whatever its kind."""
+
+
+class Decoder:
+    """Makes nodes of specs; what is wrong with one goes to the findings.
+
+    env, values: the variables that hold for all nodes, and the value documents by name.
+    secrets: every text that came from a value document.
+    """
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        binder: Binder,
+        findings: Findings,
+        *,
+        env: Mapping[str, EnvRef],
+        values: Mapping[str, Payload],
+    ) -> None:
+        self.scheme = scheme
+        self.binder = binder
+        self.findings = findings
+        self.env = env
+        self.values = values
+        self.secrets: set[str] = set()
+
+    def node(self, spec: NodeSpec) -> Node | None:
+        """The node of a spec, or None when something is wrong with it."""
+        kind = self.kind(spec)
+        config = None if kind is None else self._config(spec, kind)
+        if kind is None or config is None:
+            return None
+        try:
+            instance = kind(**config)
+            instance.check()
+            instance.bind(self.binder)
+        except DocumentError as error:
+            self.findings.adopt(error.problems)
+        except FieldError as error:
+            self._report(f"`{spec.kind}`: {error}", (*spec.config_at, error.field))
+        except (ValueError, TypeError) as error:
+            self._report(f"`{spec.kind}`: {error}", spec.at)
+        else:
+            return instance
+        return None
+
+    def kind(self, spec: NodeSpec) -> type[Node] | None:
+        """The kind that a spec names, or None when there is no such kind."""
+        kind = self.scheme.get(spec.kind)
+        if kind is None:
+            hint = self.scheme.hint(spec.kind)
+            self.findings.report(f"unknown kind `{spec.kind}`", (*spec.at, "kind"), hint=hint)
+        return kind
+
+    def _config(self, spec: NodeSpec, kind: type[Node]) -> dict[str, Any] | None:
+        """The node's own fields, decoded; None when some of them are wrong."""
+        hints = kind.config_types()
+        environment = Environment({**self.env, **spec.env}, self.values, self.secrets)
+        decoded: dict[str, Any] = {}
+        for name, value in spec.config.items():
+            path = (*spec.config_at, name)
+            if name not in hints:
+                common = NODE_FIELDS if spec.config_at == spec.at else ()
+                text = f"`{spec.kind}` has no field `{name}`"
+                self._report(text, path, hint=suggest(name, (*hints, *common)), at_key=True)
+                continue
+            try:
+                rendered = environment.render(value)
+                decoded[name] = msgspec.convert(rendered, hints[name], dec_hook=decode_hook)
+            except (msgspec.ValidationError, ValueError) as error:
+                inner, text = _split(str(error))
+                self._report(text, (*path, *inner))
+        missing = [name for name in kind.required_config() if name not in spec.config]
+        for name in missing:
+            text, hint = f"`{spec.kind}` needs the field `{name}`", f"add `{name}: …`"
+            self._report(text, spec.at, hint=hint, about=(*spec.config_at, name))
+        return decoded if len(decoded) == len(spec.config) and not missing else None
+
+    def _report(
+        self, message: str, path: Path, *, hint: str = "", at_key: bool = False, about: Path | None = None
+    ) -> None:
+        if self.secrets:
+            from penstock.engine.redaction import Redactor
+
+            message = Redactor(self.secrets).text(message)
+        self.findings.report(message, path, hint=hint, at_key=at_key, about=about)
+
+
+def _split(message: str) -> tuple[Path, str]:
+    """msgspec's "… - at `$.match[0].port`" as a path and the message without it."""
+    text, _, where = message.partition(" - at `")
+    path: list[str | int] = []
+    for part in where.rstrip("`").lstrip("$").replace("[", ".[").split("."):
+        if part.startswith("[") and part[1:-1].isdigit():
+            path.append(int(part[1:-1]))
+        elif part and not part.startswith("["):
+            path.append(part)
+    return tuple(path), text

@@ -1,0 +1,212 @@
+"""The context of a Python flow: its operations, each known by its place in the program.
+
+`name#3` is the third operation of the flow, `name#3.0.1` the first operation in the second
+branch of a gather that was the third. Each strand of the program counts its own, so that
+strands which run at the same time get the same places on every replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from penstock.core.duration import Duration
+from penstock.core.errors import NonDeterminism
+from penstock.core.payload import Payload, normalise
+from penstock.engine.context import Reporter, StepContext
+from penstock.engine.firing import Failure, Work, perform
+from penstock.engine.step import Step
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from penstock.engine.flow import Flow
+    from penstock.engine.live import LiveRun
+
+
+class Strand:
+    """Counts the operations of one strand of the program: those begun, and those open."""
+
+    __slots__ = ("count", "open", "prefix")
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
+        self.count = 0
+        self.open = 0
+
+    def next(self) -> str:
+        self.count += 1
+        return f"{self.prefix}{self.count}"
+
+
+STRAND: contextvars.ContextVar[Strand] = contextvars.ContextVar("penstock_strand")
+"""The strand that the current task executes; each branch of a gather has its own."""
+
+
+class Context(Reporter):
+    """What a Python flow gets as its first argument."""
+
+    __slots__ = ("_path", "_places", "_resources", "_steps")
+
+    def __init__(self, run: LiveRun, resources: AsyncExitStack, *, path: str = "") -> None:
+        super().__init__(run, path.removesuffix("/"), 1)
+        self._path = path
+        self._resources = resources
+        self._places = _places(run, path)
+        self._steps: dict[Callable[..., Any], Step[..., Any]] = {}
+
+    @property
+    def resources(self) -> AsyncExitStack:
+        """What is opened here is closed when the run ends, whatever the outcome."""
+        return self._resources
+
+    def step(
+        self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, Any]:
+        """Call a function as a step: journaled, retried, never repeated once done.
+
+        The result is the payload of what the function returned, live and on replay alike.
+        A plain function gets a thread, so that it may wait. A parameter that is hinted as
+        `StepContext` gets the step's context, idempotency key included. Raises NodeError
+        when the step failed for good.
+        """
+        declared = self._steps.get(function)
+        if declared is None:
+            declared = function if isinstance(function, Step) else Step(function)
+            self._steps[function] = declared
+        name = self._name(declared.name)
+
+        async def attempt(number: int) -> Payload:
+            if declared.context:
+                kwargs[declared.context] = StepContext(self._run, name, number)
+            if declared.is_async:
+                value = await declared.function(*args, **kwargs)
+            elif declared.blocking:
+                value = await self._run.in_thread(functools.partial(declared.function, *args, **kwargs))
+            else:
+                value = declared.function(*args, **kwargs)
+            return normalise(value)
+
+        return self._perform(name, attempt, declared.work)
+
+    def sleep(self, duration: Duration | float | str) -> Coroutine[Any, Any, None]:
+        """Wait. The deadline is journaled, so a restart in between does not begin anew."""
+        name = self._name("sleep")
+        seconds = Duration.parse(duration).total_seconds()
+
+        async def attempt(_: int) -> Payload:
+            with self._run.aside():
+                await self._run.sleep(name, name, seconds)
+            return None
+
+        return self._perform(name, attempt, _SLEEP)
+
+    def call(self, flow: Flow, /, **inputs: Any) -> Coroutine[Any, Any, Any]:
+        """Run another flow as a child of this run and return its result."""
+        name = self._name(flow.name)
+        return self._call(flow, name, inputs)
+
+    async def gather(self, *awaitables: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Await several at the same time; results in order.
+
+        When one fails the others are cancelled, and its failure is raised.
+        """
+        place = STRAND.get().next()
+        run = self._run
+        if run.replay is not None:
+            run.replay.enter(place)
+        for awaitable in awaitables:
+            if not inspect.iscoroutine(awaitable):
+                raise TypeError(f"gather takes coroutines, such as ctx.step(…), not {awaitable!r}")
+
+        async def strand(number: int, awaitable: Coroutine[Any, Any, Any]) -> Any:
+            STRAND.set(Strand(f"{place}.{number}."))
+            return await awaitable
+
+        caller = asyncio.current_task()
+        cancels = caller.cancelling() if caller is not None else 0
+        own = self._set_aside()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(strand(number, awaitable), name=f"{run.fid}:{place}.{number}")
+                    for number, awaitable in enumerate(awaitables)
+                ]
+                for task in tasks:
+                    run.begin_work()
+                    task.add_done_callback(lambda _: run.settle_down())
+        except BaseExceptionGroup as errors:
+            # Before Python 3.13 a group may leave its own cancellation behind.
+            while caller is not None and not run.stopped and caller.cancelling() > cancels:
+                caller.uncancel()
+            raise errors.exceptions[0] from None
+        finally:
+            self._take_up(own)
+            for awaitable in awaitables:
+                awaitable.close()  # a strand that was cancelled before it began never awaited it
+        return [task.result() for task in tasks]
+
+    # --- one operation --------------------------------------------------------------
+
+    def _name(self, called: str) -> str:
+        place = STRAND.get().next()
+        name = f"{self._path}{called}#{place}"
+        recorded = self._places.get(place)
+        if recorded is not None and recorded != name:
+            raise NonDeterminism(
+                f"operation {place} of `{self._run.flow.name}` was `{recorded}` when the run began, "
+                f"and is `{name}` now",
+                fid=self._run.fid,
+                remedy="finish running runs on the old code, or start a new run on the new one",
+            )
+        return name
+
+    async def _perform(self, name: str, attempt: Callable[[int], Awaitable[Payload]], work: Work) -> Any:
+        strand = self._set_aside()
+        try:
+            return await perform(self._run, name, attempt, work)
+        except Failure as failure:
+            raise failure.error.to_exception() from failure.cause
+        finally:
+            self._take_up(strand)
+
+    async def _call(self, flow: Flow, name: str, inputs: Mapping[str, Any]) -> Any:
+        strand = self._set_aside()
+        try:
+            return await self._run.call_flow(flow, name, inputs)
+        finally:
+            self._take_up(strand)
+
+    def _set_aside(self) -> Strand:
+        """A strand waits for its operations, however many of them it has open at a time."""
+        strand = STRAND.get()
+        strand.open += 1
+        if strand.open == 1:
+            self._run.settle_down()
+        return strand
+
+    def _take_up(self, strand: Strand) -> None:
+        strand.open -= 1
+        if strand.open == 0:
+            self._run.begin_work()
+
+
+_SLEEP = Work("sleep", pure=True)
+
+
+def _places(run: LiveRun, path: str) -> dict[str, str]:
+    """Place in the program → the operation that the journal has there."""
+    names = run.replay.names() if run.replay is not None else ()
+    found: dict[str, str] = {}
+    for name in names:
+        if not name.startswith(path):
+            continue
+        own = name[len(path) :].partition("/")[0]
+        _, mark, place = own.partition("#")
+        if mark:
+            found.setdefault(place, f"{path}{own}")
+    return found

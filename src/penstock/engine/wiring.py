@@ -1,0 +1,123 @@
+"""The links of a flow: where each leads, and whether it can be followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from penstock.core.graph import find_cycle
+from penstock.core.ports import Port, look_up
+from penstock.core.problems import Path, suggest
+from penstock.core.spec import FlowSpec, Link
+from penstock.document.findings import Findings
+from penstock.engine.kind import Node
+from penstock.engine.types import can_meet, type_name
+
+
+class Wiring:
+    """The nodes of a flow and the links between them, each in its own terms: keys and ports.
+
+    nodes: those that could be made. outgoing, incoming: by node; what comes in is told with
+    the node it comes from. edges: where links lead, whatever their ports. clear: every link
+    is known and leads to a port, so that a port without one has none.
+    """
+
+    def __init__(self, spec: FlowSpec, nodes: Mapping[str, Node], findings: Findings) -> None:
+        self.specs = {node.key: node for node in spec.nodes}
+        self.nodes = nodes
+        self.findings = findings
+        self.incoming: dict[str, list[tuple[str, Link]]] = {key: [] for key in self.specs}
+        self.outgoing: dict[str, list[Link]] = {key: [] for key in self.specs}
+        self.edges: dict[str, list[str]] = {}
+        self.clear = not any(_wires(path) for path in findings.doubts(spec.at))
+        self._by_id = {node.id: node.key for node in spec.nodes if node.id}
+        resolved = {node.key: [self._resolve(node.key, link) for link in node.links] for node in spec.nodes}
+        for key, links in resolved.items():
+            self.edges[key] = [link.node for link in links if link.node in self.specs]
+            self.outgoing[key] = [link for link in links if self._connects(key, link)]
+        self._check_cycles(resolved)
+
+    @property
+    def entries(self) -> list[str]:
+        """The nodes that no link leads to."""
+        return [key for key in self.specs if not self.incoming[key]]
+
+    def is_call(self, source: str, port: str) -> bool:
+        """Whether what hangs from this out-port is called."""
+        declared = out_port(self.nodes[source], port) if source in self.nodes else None
+        return declared is not None and declared.call
+
+    def _resolve(self, source: str, link: Link) -> Link:
+        """A link by key rather than id, by ports rather than their aliases.
+
+        `in` of a node that has one other in-port means that one.
+        """
+        key = link.node if link.node in self.specs else self._by_id.get(link.node, link.node)
+        port, to = link.port, link.to
+        if source in self.nodes:
+            port = self.nodes[source].port_aliases.get(port, port)
+        goal = self.nodes.get(key)
+        if goal is not None:
+            to = goal.port_aliases.get(to, to)
+            if to == "in" and "in" not in (ports := goal.ports()[0]):
+                plain = [name for name in ports if not name.endswith("[]")]
+                to = plain[0] if len(plain) == 1 else to
+        return Link(port=port, node=key, to=to, at=link.at)
+
+    def _connects(self, source: str, link: Link) -> bool:
+        """Whether a link can be followed; what is wrong with it is reported."""
+        report = self.findings.report
+        if link.node not in self.specs:
+            self.clear = False
+            report(f"no node is named `{link.node}`", link.at, hint=suggest(link.node, self.specs))
+            return False
+        self.incoming[link.node].append((source, link))
+        kind, goal = self.nodes.get(source), self.nodes.get(link.node)
+        leaves = None if kind is None else out_port(kind, link.port)
+        arrives = None if goal is None else look_up(goal.ports()[0], link.to)
+        if kind is not None and leaves is None:
+            hint = suggest(link.port, (*kind.ports()[1], "error"))
+            report(f"`{kind.kind}` has no out-port `{link.port}`", link.at, hint=hint)
+        if goal is not None and arrives is None:
+            self.clear = False
+            hint = suggest(link.to, goal.ports()[0])
+            report(f"`{goal.kind}` has no in-port `{link.to}`", link.at, hint=hint)
+        if leaves is None or arrives is None:
+            return False
+        if not can_meet(leaves.type, arrives.type):
+            report(
+                f"`{source}.{link.port}` is {type_name(leaves.type)}, "
+                f"and `{link.node}.{link.to}` takes {type_name(arrives.type)}",
+                link.at,
+                hint="put a node in between that turns the one into the other",
+            )
+            return False
+        return True
+
+    def _check_cycles(self, resolved: Mapping[str, list[Link]]) -> None:
+        cycle = find_cycle(self.edges)
+        if cycle is None:
+            return
+        self.clear = False
+        link = next(link for link in resolved[cycle[0]] if link.node == cycle[1])
+        self.findings.report(
+            f"the links go round in a circle: {' → '.join(cycle)}",
+            link.at,
+            hint="to repeat something, call it from a `loop` or a `retry`",
+        )
+
+
+def out_port(node: Node, name: str) -> Port | None:
+    """The declaration of an out-port; every node has `error`."""
+    return look_up(node.ports()[1], name) or (Port() if name == "error" else None)
+
+
+def _wires(path: Path) -> bool:
+    """Whether a problem at this place of a flow may hide a link, or what one leads to."""
+    match path:
+        case ("connections", *_):
+            return True
+        case ("nodes",) | ("nodes", _):
+            return True
+        case ("nodes", _, "links" | "ports" | "name" | "id", *_):
+            return True
+    return False
