@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.flows import graph
+from tests.engine.flows import graph, scheme_with
 from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story, until
 
 from penstock import (
@@ -172,3 +173,34 @@ async def test_a_run_can_be_cancelled_while_it_waits_to_begin_again(
         await run.cancel()
     await pass_time(clock, 7200)
     assert lines(await story(run), "run.")[-1] == "run.cancelled"
+
+
+async def test_the_delay_of_a_restart_goes_on_where_a_dead_process_left_it(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    began: list[float] = []
+
+    @node("hopeful")
+    async def hopeful() -> str:
+        began.append(clock.now())
+        if len(began) == 1:
+            raise NodeError("not yet")
+        return "done"
+
+    text = """
+    flow: f
+    settings: {on_error: {strategy: retry, delay: 1h}}
+    nodes: [{kind: hopeful, name: a}]
+    """
+    url, start = f"sqlite:///{tmp_path}/runs.db", clock.now()
+    async with Runtime(url, clock=clock) as first:
+        run = await first.start(graph(text, hopeful))
+        await seen(run, "run.resumed")
+    clock.advance(1800)
+    async with Runtime(url, scheme=scheme_with(hopeful), clock=clock) as second:
+        await until(lambda: second.is_live(run.fid))
+        await pass_time(clock, 1790)
+        assert began == [start]
+        await pass_time(clock, 10)
+        assert await result_of(second.get(run.fid)) == "done"
+    assert began == [start, start + 3600]

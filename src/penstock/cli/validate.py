@@ -54,21 +54,17 @@ def validate(app: App, references: tuple[str, ...], *, as_json: bool) -> Exit:
 
 def _check(loader: Loader, reference: str) -> tuple[list[Problem], str]:
     """The problems of a document, and what it holds when there are none."""
-    from penstock.document.reader import read_file
-
     try:
         if ":" in reference or reference.endswith(".py"):
             return [], f"flow `{loader.load(reference).name}` (Python)"
-        document = read_file(reference)
-        for flow in document.flows:
-            loader.load(reference, name=flow.name)
+        document = loader.check(reference)
     except DocumentError as error:
         return list(error.problems), ""
     except PenstockError as error:
         return [Problem(error.message, hint=error.remedy)], ""
     holds = [f"flow `{flow.name}`, {_count(len(flow.nodes), 'node')}" for flow in document.flows]
     if document.nodes:
-        holds.append(f"{_count(len(document.nodes), 'spec')} of a resident graph, read but not compiled")
+        holds.append(f"{_count(len(document.nodes), 'spec')} of a resident graph")
     return [], "; ".join(holds)
 
 

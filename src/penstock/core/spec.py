@@ -56,6 +56,7 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True):
     join: Join | None = None
     config: dict[str, Any] = {}
     at: Path = ()
+    kind_at: Path = ()
     config_at: Path = ()
 
     @property
@@ -144,6 +145,7 @@ def digest(spec: NodeSpec | FlowSpec) -> str:
 def _drop_places(data: dict[str, Any]) -> None:
     for holder in (data, *data.get("env", {}).values()):
         holder.pop("at", None)
+        holder.pop("kind_at", None)
         holder.pop("config_at", None)
     for link in data.get("links", ()):
         link.pop("at", None)

@@ -71,7 +71,8 @@ def _read_node(value: Any, path: Path, findings: Findings) -> NodeSpec | None:
         findings.expected("a node (a mapping with `id` and `node_type`)", value, path)
         return None
     fields = Fields(value, path, findings)
-    kind = fields.text("node_type", "type", "kind")
+    spelling, _ = fields.first("node_type", "type", "kind")
+    kind = fields.text(spelling)
     if fields.lacks("node_type", "type", "kind"):
         fields.missing("node_type", hint="`penstock kinds` lists the kinds of nodes")
     title = fields.text("name")
@@ -93,6 +94,7 @@ def _read_node(value: Any, path: Path, findings: Findings) -> NodeSpec | None:
         join=fields.choice("join", Join),
         config=_own(config),
         at=path,
+        kind_at=fields.at(spelling),
         config_at=config.path,
     )
     fields.close(hints={"links": "a node here is linked by `connections`"})

@@ -45,6 +45,7 @@ def read_node(value: Any, path: Path, findings: Findings, *, namespace: str = ""
         join=fields.choice("join", Join),
         config=fields.rest(),
         at=path,
+        kind_at=fields.at("kind"),
         config_at=path,
     )
 

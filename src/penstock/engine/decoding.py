@@ -72,7 +72,7 @@ class Decoder:
         kind = self.scheme.get(spec.kind)
         if kind is None:
             hint = self.scheme.hint(spec.kind)
-            self.findings.report(f"unknown kind `{spec.kind}`", (*spec.at, "kind"), hint=hint)
+            self.findings.report(f"unknown kind `{spec.kind}`", spec.kind_at, hint=hint)
         return kind
 
     def _config(self, spec: NodeSpec, kind: type[Node]) -> dict[str, Any] | None:

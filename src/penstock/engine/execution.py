@@ -56,6 +56,7 @@ class Execution:
         started: float,
         replay: Replay | None,
         restarts: int = 0,
+        not_before: float = 0.0,
     ) -> None:
         self.runtime = runtime
         self.flow = flow
@@ -64,6 +65,7 @@ class Execution:
         self.started = started
         self.replay = replay
         self.restarts = restarts
+        self.not_before = not_before
         self.evicted_until: float | None = None
         self.broken: StoreError | None = None
         self.end: Event | None = None
@@ -135,6 +137,7 @@ class Execution:
     async def _bring_to_end(self) -> None:
         self._limit()
         while True:
+            await self._wait_to_begin()
             self._live = live = LiveRun(
                 self.journal.fid,
                 self.flow,
@@ -182,14 +185,20 @@ class Execution:
         if policy.strategy is not Strategy.RETRY or self.restarts >= policy.max_retries:
             return False
         self.restarts += 1
-        facts = {"reason": "restart", "restart": self.restarts, "error": error}
+        self.not_before = self.runtime.clock.now() + policy.delay.total_seconds()
+        facts = {"reason": "restart", "restart": self.restarts, "error": error, "until": self.not_before}
         self.journal.emit(EventType.RUN_RESUMED, "", facts)
         self.replay = None
-        if policy.delay:
-            over = asyncio.Event()
-            self._timers.append(self.runtime.clock.call_later(policy.delay.total_seconds(), over.set))
-            await over.wait()
         return True
+
+    async def _wait_to_begin(self) -> None:
+        """Wait for the delay of a restart to be over, or for what a replay left of it."""
+        wait = self.not_before - self.runtime.clock.now()
+        if wait > 0:
+            await self.journal.durable()
+            over = asyncio.Event()
+            self._timers.append(self.runtime.clock.call_later(wait, over.set))
+            await over.wait()
 
     # --- limits -------------------------------------------------------------------
 

@@ -92,16 +92,19 @@ class Recovery:
         reason = "timer" if row.state is RunState.WAITING else "recovery"
         journal.emit(EventType.RUN_RESUMED, "", {"reason": reason})
         journal.change(state=RunState.RUNNING, wake_at=None)
-        restarts = sum(
-            event.type == EventType.RUN_RESUMED and "restart" in event.data for event in events
-        )
+        restarts = [
+            event.data
+            for event in events
+            if event.type == EventType.RUN_RESUMED and "restart" in event.data
+        ]
         self._runtime.execute(
             flow,
             journal,
             events[0].data["inputs"],
             started=events[0].time,
             replay=Replay.fold(events),
-            restarts=restarts,
+            restarts=len(restarts),
+            not_before=restarts[-1].get("until", 0.0) if restarts else 0.0,
         )
 
     async def end_cancelled(self, row: RunRow, reason: str) -> None:

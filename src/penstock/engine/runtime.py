@@ -201,12 +201,24 @@ class Runtime:
         started: float,
         replay: Replay | None,
         restarts: int = 0,
+        not_before: float = 0.0,
     ) -> Execution:
-        """Begin to execute a run that is on disk, from its start or from its replay."""
+        """Begin to execute a run that is on disk, from its start or from its replay.
+
+        restarts: how often its flow has begun anew. not_before: when it may do so, in
+        epoch seconds.
+        """
         self._refuse_closed()
         self._stuck.pop(journal.fid, None)
         execution = Execution(
-            self, flow, journal, inputs, started=started, replay=replay, restarts=restarts
+            self,
+            flow,
+            journal,
+            inputs,
+            started=started,
+            replay=replay,
+            restarts=restarts,
+            not_before=not_before,
         )
         self._executions[journal.fid] = execution
         execution.begin()
