@@ -47,6 +47,7 @@ def test_a_flow_document_reads_into_its_spec() -> None:
         config={"method": "GET"},
         links=(Link(port="body", node="parse", to="json", at=("nodes", 0, "links", "body")),),
         at=("nodes", 0),
+        kind_at=("nodes", 0, "kind"),
         config_at=("nodes", 0),
     )
     assert [link.to for link in parse.links] == ["message"]

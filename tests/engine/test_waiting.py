@@ -311,3 +311,35 @@ async def test_many_waiting_runs_are_put_aside_at_once(clock: FakeClock) -> None
         results = await asyncio.gather(*(result_of(run) for run in runs))
         assert results == [{"n": n} for n in range(len(runs))]
         assert await recorded(runtime, runs[-1])
+
+
+async def test_what_a_node_said_before_its_wait_is_not_said_again(timed: Runtime, clock: FakeClock) -> None:
+    @node("wordy")
+    async def wordy(*, ctx: NodeContext) -> str:
+        ctx.message("before")
+        await ctx.sleep(DAY)
+        ctx.message("after")
+        return "said"
+
+    run = await timed.start(graph("{flow: f, nodes: [{kind: wordy, name: a}]}", wordy))
+    await seen(run, "run.waiting")
+    await put_aside(timed, clock)
+    clock.advance(DAY)
+    assert await result_of(run) == "said"
+    assert [note["message"] for note in data_of(await story(run), "node.message")] == ["before", "after"]
+
+
+async def test_what_a_python_flow_said_is_not_said_again(timed: Runtime, clock: FakeClock) -> None:
+    @flow
+    async def wordy(ctx: Context) -> str:
+        ctx.message("before")
+        await ctx.sleep("1d")
+        ctx.message("after")
+        return "said"
+
+    run = await timed.start(wordy)
+    await seen(run, "run.waiting")
+    await put_aside(timed, clock)
+    clock.advance(DAY)
+    assert await result_of(run) == "said"
+    assert [note["message"] for note in data_of(await story(run), "node.message")] == ["before", "after"]

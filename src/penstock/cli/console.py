@@ -87,6 +87,15 @@ class Console:
             return
         self.say(f"{self.style('hint:', 'cyan')} {text}")
 
+    @property
+    def columns(self) -> int | None:
+        """How wide the terminal behind stdout is; None when it is none, so that nothing is cut off."""
+        if not self.stdout.isatty():
+            return None
+        import shutil
+
+        return shutil.get_terminal_size().columns
+
     def rich(self, stream: TextIO | None = None) -> RichConsole:
         """A rich console on stdout, or on another stream; only tables and live views pay for it."""
         from rich.console import Console as RichConsole

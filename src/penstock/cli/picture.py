@@ -11,7 +11,7 @@ import msgspec
 from penstock.cli.tree import elapsed
 from penstock.core.duration import format_seconds
 from penstock.core.record import NodeRecord, RunRecord, firing
-from penstock.core.spec import FlowSpec, NodeSpec
+from penstock.core.spec import FlowSpec
 
 _WORST_FIRST: Final = (
     "failed", "running", "retrying", "waiting", "cancelled", "completed", "skipped", "pending"
@@ -67,8 +67,8 @@ def picture(spec: FlowSpec, record: RunRecord, *, now: float) -> Picture:
     return Picture(
         title=spec.name,
         state=record.state,
-        note=_took(record, now),
-        boxes=[_box(node, firings.get(node.key, []), now) for node in spec.nodes],
+        note=took(record, now),
+        boxes=[box(node.key, node.kind, firings.get(node.key, []), now) for node in spec.nodes],
         edges=[
             Edge(node.key, link.node, _label(link.port, link.to))
             for node in spec.nodes
@@ -78,7 +78,8 @@ def picture(spec: FlowSpec, record: RunRecord, *, now: float) -> Picture:
     )
 
 
-def _took(record: RunRecord, now: float) -> str:
+def took(record: RunRecord, now: float) -> str:
+    """How long the run took, or takes so far."""
     if record.duration_ms is not None:
         return format_seconds(record.duration_ms / 1000)
     return format_seconds(now - record.started) if record.started is not None else ""
@@ -93,7 +94,8 @@ def _foreign(record: RunRecord, path: str) -> bool:
     return False
 
 
-def _box(spec: NodeSpec, firings: Sequence[NodeRecord], now: float) -> Box:
+def box(key: str, kind: str, firings: Sequence[NodeRecord], now: float) -> Box:
+    """The box of a node: the worst state of its firings, and how many they are or how long it took."""
     counts = Counter(node.state.value for node in firings)
     state = next((state for state in _WORST_FIRST if counts[state]), "pending")
     if len(firings) == 1:
@@ -103,7 +105,7 @@ def _box(spec: NodeSpec, firings: Sequence[NodeRecord], now: float) -> Box:
         note = f"{counts[state]} of {len(firings)}"
     else:
         note = f"×{len(firings)}" if firings else ""
-    return Box(key=spec.key, kind=spec.kind, state=state, note=note)
+    return Box(key=key, kind=kind, state=state, note=note)
 
 
 def _label(port: str, to: str) -> str:

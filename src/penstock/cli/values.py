@@ -48,9 +48,7 @@ def _checked(documents: Mapping[str, Any], origin: str) -> dict[str, Payload]:
         try:
             found[name] = normalise(value)
         except PayloadError as error:
-            raise SettingsError(
-                f"{origin}: value `{name}`: {error.message}"
-            ) from error
+            raise SettingsError(f"{origin}: value `{name}`: {error.message}") from error
     return found
 
 

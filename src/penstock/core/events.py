@@ -66,6 +66,20 @@ class EventType(StrEnum):
 TERMINAL: Final = frozenset({EventType.RUN_COMPLETED, EventType.RUN_FAILED, EventType.RUN_CANCELLED})
 """The types that end a stream; a run has exactly one of them."""
 
+NOTES: Final = frozenset(
+    {
+        EventType.NODE_MESSAGE,
+        EventType.NODE_PROGRESS,
+        EventType.NODE_DATA,
+        EventType.NODE_STDOUT,
+        EventType.NODE_STDERR,
+        EventType.AGENT_ACTION,
+        EventType.AGENT_RESULT,
+        EventType.AGENT_FINAL,
+    }
+)
+"""What a node itself may add to the stream; the other types are the engine's to write."""
+
 EFFECTS: Final = frozenset(EventType) - {
     EventType.NODE_STARTED,
     EventType.NODE_SKIPPED,

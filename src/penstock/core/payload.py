@@ -274,7 +274,21 @@ def decode(data: bytes | memoryview) -> Payload:
 
 def to_json(value: Payload) -> bytes:
     """A payload as JSON for programs: bytes in base64, an `Error` as a mapping."""
-    return _JSON.encode(value)
+    try:
+        return _JSON.encode(value)
+    except UnicodeEncodeError:
+        return _JSON.encode(_well_formed(value))
+
+
+def _well_formed(value: Payload) -> Payload:
+    """The payload with U+FFFD where its text is no Unicode."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    if isinstance(value, list):
+        return [_well_formed(item) for item in value]
+    if isinstance(value, dict):
+        return {_well_formed(key): _well_formed(item) for key, item in value.items()}
+    return _well_formed(value.to_mapping()) if type(value) is Error else value
 
 
 def _json_form(value: Any) -> Any:

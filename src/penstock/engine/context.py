@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AsyncExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from penstock.core.duration import Duration
-from penstock.core.events import EventType
+from penstock.core.events import NOTES, EventType
 from penstock.core.payload import Payload, normalise
 from penstock.core.ports import index
 
@@ -18,27 +18,17 @@ if TYPE_CHECKING:
     from penstock.engine.process import Process
 
 
-_NOTES: Final = frozenset(
-    {
-        EventType.NODE_MESSAGE,
-        EventType.NODE_PROGRESS,
-        EventType.NODE_DATA,
-        EventType.NODE_STDOUT,
-        EventType.NODE_STDERR,
-        EventType.AGENT_ACTION,
-        EventType.AGENT_RESULT,
-        EventType.AGENT_FINAL,
-    }
-)
-
-
 class Reporter:
-    """Tells the run's stream what a firing has to say."""
+    """Tells the run's stream what a firing has to say.
 
-    __slots__ = ("_run", "attempt", "node")
+    told: how many notes a replay will make again that are in the stream already.
+    """
 
-    def __init__(self, run: LiveRun, node: str, attempt: int) -> None:
+    __slots__ = ("_run", "_told", "attempt", "node")
+
+    def __init__(self, run: LiveRun, node: str, attempt: int, *, told: int = 0) -> None:
         self._run = run
+        self._told = told
         self.node = node
         self.attempt = attempt
 
@@ -87,9 +77,12 @@ class Reporter:
         Safe to call from the thread of a blocking node. Raises ValueError for the types
         that tell the story of the run itself: those are the engine's to write.
         """
-        if type not in _NOTES:
-            allowed = ", ".join(sorted(_NOTES))
+        if type not in NOTES:
+            allowed = ", ".join(sorted(NOTES))
             raise ValueError(f"a node cannot emit `{type}`; it can emit {allowed}")
+        if self._told:
+            self._told -= 1
+            return
         self._run.emit_from_anywhere(type, self.node, normalise(fields))
 
 
@@ -107,7 +100,9 @@ class NodeContext(Reporter):
     def __init__(
         self, process: Process, vertex: Vertex, node: str, state_key: str, attempt: int
     ) -> None:
-        super().__init__(process.run, node, attempt)
+        replay = process.run.replay
+        told = replay.told(node) if replay is not None else 0
+        super().__init__(process.run, node, attempt, told=told)
         self._process = process
         self._vertex = vertex
         self._state_key = state_key

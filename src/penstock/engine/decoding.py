@@ -100,7 +100,13 @@ class Decoder:
         return decoded if len(decoded) == len(spec.config) and not missing else None
 
     def _report(
-        self, message: str, path: Path, *, hint: str = "", at_key: bool = False, about: Path | None = None
+        self,
+        message: str,
+        path: Path,
+        *,
+        hint: str = "",
+        at_key: bool = False,
+        about: Path | None = None,
     ) -> None:
         if self.secrets:
             from penstock.engine.redaction import Redactor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from penstock.core.events import Event, EventType
+from penstock.core.events import NOTES, Event, EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.ports import Emit
 
@@ -62,6 +62,7 @@ class Replay:
         self._gathers: set[str] = set()
         self._repeats = False
         self._skipped: set[str] = set()
+        self._notes: dict[str, int] = {}
         self._children_begun: set[str] = set()
         self.waited = False
 
@@ -79,6 +80,9 @@ class Replay:
                 apply(replay, event.node, event.data)
             if event.type == EventType.NODE_STARTED:
                 replay._firings[event.node].began = event.time
+                replay._notes.pop(event.node, None)
+            elif event.type in NOTES:
+                replay._notes[event.node] = replay._notes.get(event.node, 0) + 1
         return replay
 
     def firing(self, name: str) -> Past | None:
@@ -103,6 +107,14 @@ class Replay:
     def child_goes_on(self, path: str) -> bool:
         """The same for a child process."""
         return self.waited and path in self._children_begun
+
+    def told(self, name: str, *, firing: bool = True) -> int:
+        """How many notes of a firing are in the stream and will be told again.
+
+        A firing that merely goes on with its wait tells what it told before it; one that
+        begins anew does so rightly. The code of a Python flow always runs from its start.
+        """
+        return self._notes.get(name, 0) if self.waited or not firing else 0
 
     def skipped(self, name: str) -> bool:
         """Whether it is told already that a node was skipped."""
@@ -196,6 +208,7 @@ class Replay:
         self.waited = False
         if "restart" in data:
             self._skipped.clear()
+            self._notes.clear()
             self._children_begun.clear()
             self._firings.clear()
             self._children.clear()

@@ -53,7 +53,9 @@ class Context(Reporter):
     __slots__ = ("_path", "_places", "_resources", "_steps")
 
     def __init__(self, run: LiveRun, resources: AsyncExitStack, *, path: str = "") -> None:
-        super().__init__(run, path.removesuffix("/"), 1)
+        node = path.removesuffix("/")
+        told = run.replay.told(node, firing=False) if run.replay is not None else 0
+        super().__init__(run, node, 1, told=told)
         self._path = path
         self._resources = resources
         self._places = _places(run, path)

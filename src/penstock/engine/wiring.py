@@ -30,7 +30,9 @@ class Wiring:
         self.edges: dict[str, list[str]] = {}
         self.clear = not any(_wires(path) for path in findings.doubts(spec.at))
         self._by_id = {node.id: node.key for node in spec.nodes if node.id}
-        resolved = {node.key: [self._resolve(node.key, link) for link in node.links] for node in spec.nodes}
+        resolved = {
+            node.key: [self._resolve(node.key, link) for link in node.links] for node in spec.nodes
+        }
         for key, links in resolved.items():
             self.edges[key] = [link.node for link in links if link.node in self.specs]
             self.outgoing[key] = [link for link in links if self._connects(key, link)]

@@ -127,7 +127,7 @@ class Throw(Action, kind="throw", aliases=("control.throw",), pure=True):
 
     Config: message, code (`thrown`) and details of the failure. Without a message, the
     payload says what failed: an error is raised again as it is, text is the message, and
-    a mapping may have `message`, `code` and `details`.
+    a mapping may have `message`, `code` and `details`. Anything else is the details.
 
     Ports: in.
 
@@ -149,11 +149,9 @@ class Throw(Action, kind="throw", aliases=("control.throw",), pure=True):
         payload = inputs["in"]
         if type(payload) is Error and not self.message:
             raise payload.to_exception()
-        said = (
-            payload
-            if isinstance(payload, dict)
-            else {"message": payload if isinstance(payload, str) else ""}
-        )
+        said = payload
+        if not isinstance(payload, dict):
+            said = {"message" if isinstance(payload, str) else "details": payload}
         raise Thrown(
             self.message or str(said.get("message") or "thrown on purpose"),
             code=self.code or str(said.get("code") or Thrown.code),

@@ -22,6 +22,8 @@ from penstock.core.ports import Port, Ports
 from penstock.engine.kind import Action, FieldError, Inputs, Outputs
 
 _MODE: Final = re.compile(r"0?[0-7]{3,4}")
+_LONGEST_PATH: Final = 4096
+"""Characters; no system that Penstock runs on takes more bytes."""
 _PATH: Final = Port(str, "relative to the working directory of Penstock; `~` is the home folder")
 _WHEN: Final = Port(doc="when to start; the payload is not used", default=None)
 
@@ -217,7 +219,13 @@ def _refuse_special(path: Path, *, missing_ok: bool = False) -> None:
 def _path(payload: Payload) -> Path:
     if not isinstance(payload, str) or not payload or "\0" in payload:
         raise NodeError(
-            f"{payload!r} is no path", code="file.path", remedy="send text to the port `path`"
+            f"{payload!r:.80} is no path", code="file.path", remedy="send text to the port `path`"
+        )
+    if len(payload) > _LONGEST_PATH:
+        raise NodeError(
+            f"a path of {len(payload):,} characters, beginning with `{payload[:40]}`, is too long",
+            code="file.path",
+            remedy="look whether the content of a file came instead of its path",
         )
     try:
         return Path(payload).expanduser()

@@ -32,7 +32,7 @@ class Python(Action, kind="python"):
 
     Each parameter is an in-port of the same name, checked against its type hint, and may be
     left out if it has a default. When the function needs one argument and no more, that may also
-    arrive at `in`. A parameter hinted as `penstock.Context` gets the context. A coroutine function
+    arrive at `in`. A parameter hinted as `penstock.NodeContext` gets the context. A coroutine function
     is awaited; a plain one gets a thread, which runs on in the background when the node is
     cancelled: Python has no way to stop it. The module is imported when the flow is validated.
 

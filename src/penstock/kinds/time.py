@@ -23,9 +23,9 @@ class Delay(Action, kind="time.delay", aliases=("delay", "sleep")):
     Config: one of duration (`500ms`, `30s`, `2d`, `PT5M`, or seconds), interval (the same),
     duration_ms or delay_ms (milliseconds). Without any of them the port `duration` must be fed.
 
-    Ports: in → out; duration.
+    Ports: in, duration → out.
 
-    Errors: `time.duration` when what arrives at `duration` is none.
+    Errors: `time.duration` when what arrives at `duration` says no length of time.
 
     Example:
         flow: nap

@@ -106,7 +106,9 @@ async def test_waits_are_capped_and_their_jitter_is_the_same_on_a_replay() -> No
         ({}, {"message": "m", "code": "c", "details": [1]}, "c", "m", [1]),
         ({}, None, "thrown", "thrown on purpose", None),
         ({}, Error(code="c", message="m", details=2), "c", "m", 2),
-        ({"message": "instead"}, Error(code="c", message="m"), "thrown", "instead", None),
+        ({"message": "instead"}, CAUGHT, "thrown", "instead", CAUGHT),
+        ({}, [1, 2], "thrown", "thrown on purpose", [1, 2]),
+        ({"details": 0}, [1, 2], "thrown", "thrown on purpose", 0),
     ],
 )
 def test_throw_fails_as_its_config_or_its_payload_says(

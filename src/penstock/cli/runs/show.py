@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from penstock.core.events import Event
     from penstock.core.store import RunRow
 
+MAX_ROWS: Final = 200
+MAX_LINES: Final = 40
+MAX_CHARACTERS: Final = 1000
+"""How much of a tree, of a result and of one line is shown unless all is asked for."""
+
 
 @click.command()
 @click.argument("fid", default="@", shell_complete=complete_fid)
@@ -32,7 +37,11 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the graph as a picture; - for stdout.",
 )
-@click.option("--full", is_flag=True, help="Show all nodes, those inside of finished loops too.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Show all nodes, those inside of finished loops too, and all of the result.",
+)
 @click.option("--events", is_flag=True, help="Print the events of the run, one line of JSON each.")
 @options.as_json
 @options.store
@@ -88,9 +97,9 @@ def _picture(found: _Found) -> Picture:
     from penstock.core.spec import from_document
 
     if found.row.source != "graph" or found.revision is None:
-        raise click.UsageError(
-            f"`{found.row.flow}` is a Python flow and has no graph; without --graph its steps are shown"
-        )
+        from penstock.cli.steps import picture_of_steps
+
+        return picture_of_steps(found.record, now=time.time())
     return picture(from_document(found.revision), found.record, now=time.time())
 
 
@@ -115,29 +124,36 @@ def _print_graph(app: App, picture: Picture) -> None:
     from penstock.cli.marks import MARKS
 
     console = app.console
-    for row in draw(picture):
+    found = draw(picture)
+    width, columns = max(map(len, found), default=0), console.columns
+    if not found:
+        console.say("nothing has begun yet")
+    for row in found:
         pieces = []
-        for state, cells in groupby(row, key=lambda cell: cell[1]):
+        for state, cells in groupby(row[:columns], key=lambda cell: cell[1]):
             text = "".join(character for character, _ in cells)
             pieces.append(
                 console.style(text, MARKS[state].style, stream=console.stdout) if state else text
             )
         console.out("".join(pieces).rstrip())
+    if columns is not None and width > columns:
+        console.hint(
+            f"the graph has {width} columns, the terminal {columns}; --svg FILE makes a picture"
+        )
 
 
 def _print(app: App, found: _Found, *, full: bool) -> None:
-    from penstock.cli.live import drawn_timeline, drawn_tree, heading
-    from penstock.cli.results import pretty
+    from penstock.cli.live import drawn_timeline, heading
 
     row, record = found.row, found.record
     console, now = app.console, time.time()
     rich = console.rich()
     rich.print(heading(record, now))
     if record.inputs:
-        console.out(f"inputs: {to_json(record.inputs).decode()}")
+        console.out(f"inputs: {_some(to_json(record.inputs).decode(), full=full)}")
     if row.error and not record.state.terminal:
         console.warn(row.error)
-    rich.print(drawn_tree(record, now, fold=not full))
+    _print_tree(app, record, now, full=full)
     if record.nodes:
         console.out("")
         rich.print(drawn_timeline(record, now, width=rich.size.width))
@@ -146,7 +162,37 @@ def _print(app: App, found: _Found, *, full: bool) -> None:
 
         print_error(console, record.error)
     elif record.result is not None:
-        console.out(f"\n{record.result if isinstance(record.result, str) else pretty(record.result)}")
+        _print_result(app, record, full=full)
+
+
+def _print_tree(app: App, record: RunRecord, now: float, *, full: bool) -> None:
+    from penstock.cli.outline import outline
+    from penstock.cli.tree import rows
+
+    console = app.console
+    found = rows(record, now=now, fold=not full)
+    shown = found if full else rows(record, now=now, limit=MAX_ROWS)
+    for text in outline(shown, console, width=console.columns):
+        console.out(text)
+    if len(shown) < len(found):
+        console.hint(f"{len(found)} rows; `penstock runs show {record.fid} --full` shows them all")
+
+
+def _print_result(app: App, record: RunRecord, *, full: bool) -> None:
+    from penstock.cli.results import pretty
+
+    text = record.result if isinstance(record.result, str) else pretty(record.result)
+    lines = text.splitlines()
+    shown = lines if full else [_some(line, full=full) for line in lines[:MAX_LINES]]
+    app.console.out("\n" + "\n".join(shown))
+    if len("\n".join(shown)) < len(text.rstrip("\n")):
+        some = f"{len(lines)} lines" if len(lines) > MAX_LINES else "part of the result"
+        app.console.hint(f"{some}; `penstock runs result {record.fid}` prints all of it")
+
+
+def _some(line: str, *, full: bool) -> str:
+    """The beginning of a line that is too long to be read."""
+    return line if full or len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]}…"
 
 
 def _plain(record: RunRecord) -> dict[str, Any]:

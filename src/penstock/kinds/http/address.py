@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
 from penstock.core.errors import NodeError
-from penstock.core.payload import Payload
+from penstock.core.payload import Payload, to_json
 
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
@@ -18,17 +18,24 @@ _SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 _MASK: Final = "***"
+_SHOWN: Final = 300
+"""Characters of an address that people get to read."""
 
 
 def masked(url: str) -> str:
-    """The address without its secrets: user and password, and query values named like one."""
+    """The address without its secrets: user and password, and values named like one.
+
+    Values stand in the query or, as some logins have it, in the fragment.
+    """
     url = _USERINFO.sub(f"{_MASK}@", url)
-    head, mark, query = url.partition("?")
-    if not mark:
-        return url
-    query, hash_mark, fragment = query.partition("#")
-    shown = "&".join(map(_masked_pair, query.split("&")))
-    return f"{head}?{shown}{hash_mark}{fragment}"
+    head, hash_mark, fragment = url.partition("#")
+    head, mark, query = head.partition("?")
+    shown = f"{head}{mark}{_masked_pairs(query)}{hash_mark}{_masked_pairs(fragment)}"
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+
+
+def _masked_pairs(text: str) -> str:
+    return "&".join(map(_masked_pair, text.split("&")))
 
 
 def _masked_pair(pair: str) -> str:
@@ -41,13 +48,16 @@ def complete(url: str, query: Mapping[str, Payload] | None) -> str:
 
     A list gives its name once for each item; a value that is None is left out.
     """
-    _check(url)
+    check(url)
+    if query is not None and not isinstance(query, dict):
+        message = f"`query` is a mapping, but a payload of type `{type(query).__name__}` arrived"
+        raise NodeError(message, code="http.query", remedy="send name → value to the port `query`")
     pairs = [(name, _text(item)) for name, value in (query or {}).items() for item in _items(value)]
     if not pairs:
         return url
     base, mark, fragment = url.partition("#")
     joint = "" if base.endswith(("?", "&")) else "&" if "?" in base else "?"
-    return f"{base}{joint}{urlencode(pairs)}{mark}{fragment}"
+    return f"{base}{joint}{urlencode(pairs, errors='surrogateescape')}{mark}{fragment}"
 
 
 def _items(value: Payload) -> list[Payload]:
@@ -56,13 +66,12 @@ def _items(value: Payload) -> list[Payload]:
     return value if isinstance(value, list) else [value]
 
 
-def _text(value: Payload) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _text(value: Payload) -> str | bytes:
+    return value if isinstance(value, str | bytes) else to_json(value)
 
 
-def _check(url: Payload) -> None:
+def check(url: Payload) -> None:
+    """Refuse what HTTP cannot reach. Raises NodeError `http.url`."""
     if not isinstance(url, str) or not url:
         raise _refused("no address", "give the node a `url`, in its config or over a link")
     if _UNPRINTABLE.search(url):

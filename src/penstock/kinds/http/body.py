@@ -42,10 +42,21 @@ def encode(body: Payload, content_type: str) -> tuple[bytes | None, str]:
     if isinstance(body, bytes):
         return body, content_type or "application/octet-stream"
     if isinstance(body, str):
-        return body.encode(_charset(content_type)), content_type or "text/plain; charset=utf-8"
+        return _text(body, _charset(content_type)), content_type or "text/plain; charset=utf-8"
     if _essence(content_type) == _FORM and isinstance(body, dict):
-        return urlencode(body, doseq=True).encode(), content_type
+        return urlencode(body, doseq=True, errors="replace").encode(), content_type
     return to_json(body), content_type or "application/json"
+
+
+def _text(body: str, charset: str) -> bytes:
+    try:
+        return body.encode(charset)
+    except UnicodeEncodeError as error:
+        raise NodeError(
+            f"the body cannot be sent: {charset} has no {body[error.start]!r}",
+            code="http.encode",
+            remedy="name another charset in the header Content-Type, or send bytes",
+        ) from error
 
 
 def decode(data: bytes, content_type: str, how: Decode) -> Payload:

@@ -38,7 +38,7 @@ def _speakable(error: Exception) -> Exception | None:
     """The cause to show in a traceback; some of the library's errors hold the whole address."""
     import aiohttp
 
-    return None if isinstance(error, aiohttp.InvalidURL | aiohttp.TooManyRedirects) else error
+    return None if isinstance(error, aiohttp.InvalidURL | aiohttp.ClientResponseError) else error
 
 
 def _failure(error: Exception, method: str, url: str) -> NodeError:

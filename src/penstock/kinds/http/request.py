@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from io import BytesIO
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 from msgspec import Meta
@@ -11,8 +13,8 @@ from penstock.core.errors import NodeError
 from penstock.core.payload import Payload
 from penstock.core.ports import Port, Ports
 from penstock.engine.context import NodeContext
-from penstock.engine.kind import Action, Inputs, Outputs, field
-from penstock.kinds.http.address import complete, masked
+from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
+from penstock.kinds.http.address import check, complete, masked
 from penstock.kinds.http.body import Decode, decode, encode
 from penstock.kinds.http.failures import status_failure, told
 from penstock.kinds.http.session import Tls, environment_proxy, open_session
@@ -20,6 +22,11 @@ from penstock.kinds.http.session import Tls, environment_proxy, open_session
 if TYPE_CHECKING:
     import aiohttp
 
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+"""What RFC 9110 lets methods and names of headers consist of."""
+_BREAK: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_LARGE: Final = 2**20
+"""Bytes from which on a body is sent piece by piece, so that other runs get their turn."""
 _NOT_REPEATABLE: Final = frozenset({"POST", "PATCH"})
 """Methods that HTTP does not let a client repeat without more ado."""
 
@@ -49,8 +56,9 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
     case; `set-cookie` is a list. `in` only says when: its payload is not used.
 
     Errors: `http.status` (details: status, url, body), `http.connect`, `http.connection`,
-    `http.tls`, `http.timeout`, `http.redirects`, `http.size`, `http.decode`, `http.url`, …. Users,
-    passwords and query values that look like secrets are masked in messages and errors.
+    `http.tls`, `http.timeout`, `http.redirects`, `http.size`, `http.decode`, `http.url`,
+    `http.headers`, …. Users, passwords and query values that look like secrets are masked in
+    messages and errors, which never show a header.
 
     Example:
         flow: zen
@@ -95,8 +103,16 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
         "headers": Port(dict, "name in lower case → value"),
     }
 
+    def check(self) -> None:
+        for name, refuse in (("url", check), ("method", _method)):
+            try:
+                if getattr(self, name) is not None:
+                    refuse(getattr(self, name))
+            except NodeError as error:
+                raise FieldError(name, f"{error.message}; {error.remedy}") from error
+
     async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
-        method = str(inputs["method"]).upper()
+        method = _method(inputs["method"])
         url = complete(inputs["url"], inputs["query"])
         headers, body = self._content(inputs, method, ctx.idempotency_key)
         ctx.message(f"{method} {masked(url)}")
@@ -105,7 +121,7 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
                 method,
                 url,
                 headers=headers,
-                data=body,
+                data=BytesIO(body) if body and len(body) > _LARGE else body,
                 allow_redirects=self.follow_redirects,
                 max_redirects=self.max_redirects,
                 proxy=self.proxy or environment_proxy(url),
@@ -136,7 +152,7 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
         return session
 
     def _content(self, inputs: Inputs, method: str, key: str) -> tuple[dict[str, str], bytes | None]:
-        headers = {name: str(value) for name, value in (inputs["headers"] or {}).items()}
+        headers = _sendable(inputs["headers"])
         named = {name.lower(): value for name, value in headers.items()}
         body, content_type = encode(inputs["body"], named.get("content-type", ""))
         if body is not None and "content-type" not in named:
@@ -161,6 +177,41 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
                 )
             parts.append(part)
         return b"".join(parts)
+
+
+def _method(payload: Payload) -> str:
+    """The method in upper case. Raises NodeError `http.method`."""
+    if not isinstance(payload, str) or not _TOKEN.fullmatch(payload):
+        raise NodeError(
+            f"{payload!r:.60} is no method",
+            code="http.method",
+            remedy="write GET, POST, PUT or another word",
+        )
+    return payload.upper()
+
+
+def _sendable(headers: Payload) -> dict[str, str]:
+    """Headers as text. Raises NodeError `http.headers`, which never shows a value."""
+    if headers is None:
+        return {}
+    if not isinstance(headers, dict):
+        message = f"`headers` is a mapping, but a payload of type `{type(headers).__name__}` arrived"
+        raise NodeError(message, code="http.headers", remedy="send name → value to the port `headers`")
+    for name, value in headers.items():
+        found = None
+        if not _TOKEN.fullmatch(name):
+            found = "is no name of a header"
+        elif not isinstance(value, str | int | float):
+            found = f"is a payload of type `{type(value).__name__}`, not text or a number"
+        elif isinstance(value, str) and _BREAK.search(value):
+            found = "has a line break or a control character in its value"
+        if found is not None:
+            raise NodeError(
+                f"the header {name!r:.60} {found}",
+                code="http.headers",
+                remedy="look for a line break at the end of what was read from a file",
+            )
+    return {name: str(value) for name, value in headers.items()}
 
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, Payload]:

@@ -66,7 +66,12 @@ class Scope:
         try:
             return self._cel.Context({"self": value}, self._functions)
         except ValueError as error:
-            raise NodeError(f"CEL cannot read the payload: {error}", code="expression.error") from error
+            raise NodeError(
+                "CEL cannot read the payload: it holds an integer of more than 64 bits, or text "
+                "that is no Unicode",
+                code="expression.error",
+                remedy="send such values as text, or use a `snippet` in another language",
+            ) from error
 
     def _message(self, value: Any) -> str | None:
         # As its code, the payload itself has no message any more.
@@ -121,6 +126,7 @@ class Expression:
             )
         message, _, remedy = str(error).replace("\n", " ").partition(". ")
         code = "expression.type" if isinstance(error, TypeError) else "expression.error"
+        remedy = remedy or "a `debug.inspect` node before this one shows what arrives"
         return NodeError(f"`{self.code}`: {message.rstrip('.')}", code=code, remedy=remedy)
 
 

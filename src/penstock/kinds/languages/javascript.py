@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from penstock.core.errors import NodeError
-from penstock.core.payload import Error, Payload
+from penstock.core.payload import Error, Payload, to_json
 
 if TYPE_CHECKING:
     from penstock.kinds.languages import Options, Program
@@ -68,7 +68,7 @@ class JavaScript:
 
     def __call__(self, payload: Payload) -> Payload:
         plain = _is_plain(payload)
-        text = msgspec.json.encode(payload if plain else _mark(payload)).decode()
+        text = to_json(payload if plain else _mark(payload)).decode()
         with self._lock:
             outcome = self._bounded(lambda context: context.call(text, has_tags=not plain))
         body = outcome[1:]

@@ -51,22 +51,25 @@
   }
 
   // Outcomes are text: `+` and the JSON of an answer, or `-` and the JSON of a failure.
+  // Joined rather than added: the engine adds long text to a rope, which the host cannot read.
+  const marked = (mark, text) => [mark, text].join('');
+
   function refuse(error) {
     // An engine that is out of memory throws null: it cannot make an error to say so.
-    if (error === null) return '-' + '{"name":"InternalError","message":"out of memory"}';
-    if (!(error instanceof Object)) return '-' + stringify({ code: 'thrown', message: String(error) });
+    if (error === null) return '-{"name":"InternalError","message":"out of memory"}';
+    if (!(error instanceof Object)) return marked('-', stringify({ code: 'thrown', message: String(error) }));
     const stack = error instanceof Failure ? '' : error.stack;
     const facts = { ...describe(error), name: error.name, stack };
     try {
-      return '-' + stringify(facts, replace);
+      return marked('-', stringify(facts, replace));
     } catch {
-      return '-' + stringify({ ...facts, details: undefined });
+      return marked('-', stringify({ ...facts, details: undefined }));
     }
   }
 
   function answer(value) {
     try {
-      return '+' + (stringify(value, replace) ?? 'null');
+      return marked('+', stringify(value, replace) ?? 'null');
     } catch (error) {
       if (!(error instanceof TypeError)) return refuse(error);
       return refuse({ code: 'snippet.result', message: error.message });

@@ -6,6 +6,7 @@ import errno
 import os
 import shlex
 import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -57,12 +58,11 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
 
     Example:
         flow: count
-        inputs: {text: {type: string, default: one two three}}
+        inputs: {stdin: {type: string, default: one two three}}
         nodes:
           - kind: shell.exec
             name: count
-            command: printf '{"words":%d}' "$(printf %s "$1" | wc -w)"
-            args: [one two three]
+            command: printf '{"words":%d}' "$(wc -w)"
             links: {json: log.message}
           - {kind: debug.log, name: log}
     """
@@ -106,9 +106,12 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
 
     async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         try:
-            argv = self._argv(inputs["command"], inputs["args"] or ())
+            argv = self._argv(inputs["command"], _arguments(inputs["args"]))
+            environment = self._environment(_variables(inputs["environment"]), ctx)
         except ValueError as error:
-            raise NodeError(str(error), code="shell.start", remedy="correct `command`") from error
+            raise NodeError(
+                str(error), code="shell.start", remedy="look at what is linked to the node"
+            ) from error
         told = self.stream_output
         stdout = Output("stdout", ctx.stdout if told else None, limit=self.max_output_bytes)
         stderr = Output("stderr", ctx.stderr if told else None, limit=self.max_output_bytes)
@@ -118,7 +121,7 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
                 {1: stdout, 2: stderr},
                 stdin=_bytes(inputs["stdin"]),
                 directory=self.cwd,
-                environment=self._environment(inputs["environment"] or {}, ctx),
+                environment=environment,
                 grace=self.grace.total_seconds(),
             )
         except (OSError, ValueError) as error:
@@ -130,11 +133,10 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
         found = _json(text, strict=ctx.linked("json"))
         return {"stdout": whole, "stderr": complaint, "code": code, **found}
 
-    def _argv(self, command: Payload, args: Payload) -> list[str]:
+    def _argv(self, command: Payload, args: Sequence[str]) -> list[str]:
         """The words to execute. Raises ValueError."""
-        more = [str(word) for word in args]
         if isinstance(command, list):
-            words = [str(word) for word in command]
+            words = [_word(word, f"command[{number}]") for number, word in enumerate(command)]
         elif not isinstance(command, str):
             raise ValueError(f"`command` is text or a list, not `{type(command).__name__}`")  # noqa: TRY004
         elif self.shell is False:
@@ -144,9 +146,9 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
             words = [shell, "-c", command, shell] if command.strip() else []
         if not words or not words[0]:
             raise ValueError("`command` is empty")
-        return words + more
+        return [*words, *args]
 
-    def _environment(self, more: Payload, ctx: NodeContext) -> dict[str, str]:
+    def _environment(self, more: Mapping[str, str], ctx: NodeContext) -> dict[str, str]:
         own = {
             "PENSTOCK_FID": ctx.fid,
             "PENSTOCK_NODE": ctx.node,
@@ -154,7 +156,7 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
             "PENSTOCK_IDEMPOTENCY_KEY": ctx.idempotency_key,
         }
         base = dict(os.environ) if self.inherit_environment else {}
-        return base | {name: str(value) for name, value in more.items()} | own
+        return base | more | own
 
     def _not_started(self, program: str, error: OSError | ValueError) -> NodeError:
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -174,10 +176,36 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
         )
 
 
+def _arguments(payload: Payload) -> list[str]:
+    """Words from a list, which may have come over a link. Raises ValueError."""
+    if payload is None:
+        return []
+    if not isinstance(payload, list):
+        raise ValueError(f"`args` is a list, not `{type(payload).__name__}`")  # noqa: TRY004
+    return [_word(word, f"args[{number}]") for number, word in enumerate(payload)]
+
+
+def _variables(payload: Payload) -> dict[str, str]:
+    """Variables from a mapping, which may have come over a link. Raises ValueError."""
+    if payload is None:
+        return {}
+    if not isinstance(payload, dict):
+        raise ValueError(f"`environment` is a mapping, not `{type(payload).__name__}`")  # noqa: TRY004
+    return {name: _word(value, f"environment.{name}") for name, value in payload.items()}
+
+
+def _word(payload: Payload, where: str) -> str:
+    """Text, or a number as text; data is JSON. Raises ValueError."""
+    if payload is None or isinstance(payload, bytes):
+        found = "nothing" if payload is None else "bytes"
+        raise ValueError(f"`{where}` is {found}; a program takes text")
+    return payload if isinstance(payload, str) else to_json(payload).decode()
+
+
 def _bytes(payload: Payload) -> bytes | None:
     if payload is None or isinstance(payload, bytes):
         return payload
-    return payload.encode() if isinstance(payload, str) else to_json(payload)
+    return payload.encode("utf-8", "surrogateescape") if isinstance(payload, str) else to_json(payload)
 
 
 def _json(text: str, *, strict: bool) -> dict[str, Payload]:
