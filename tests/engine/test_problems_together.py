@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.engine.flows import scheme_with
 
 from penstock import Port, node
 from penstock.core.errors import DocumentError, SettingsError
 from penstock.core.problems import Problem
+from penstock.document import read
 from penstock.engine.kind import Action, Control, Inputs, Outputs
 from penstock.engine.loading import Loader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -74,6 +78,7 @@ def test_text_reader_and_compiler_add_to_one_list() -> None:
         "nodes[0].timeout: expected a duration, found the text `never`",
         "nodes[1].indent: Expected `int`, got `str`",
         "nodes[1].links.parsed[1]: no node is named `zz`",
+        "nodes[1].links.wrong: `test.parse` has no out-port `wrong`",
         "nodes[2].colour: `test.any` has no field `colour`",
         "nodes[2].retry.attempts: expected a whole number from 1 to 1000000, found the number `0`",
     ]
@@ -174,9 +179,12 @@ def test_beyond_a_hundred_problems_only_their_number_is_told() -> None:
             id="a field by a lost alias",
         ),
         pytest.param(
-            "[{kind: test.any, name: a, {{x}}: 1}]",
-            "nodes[0]: a key must be text",
-            id="a mapping as a key",
+            "[{kind: test.any, name: a, [x]: 1}]", "nodes[0]: a key must be text", id="a list as a key"
+        ),
+        pytest.param(
+            "[{kind: test.parse, name: a, json: {{ x }}}]",
+            "nodes[0].json: a key must be text",
+            id="a template without quotes",
         ),
         pytest.param(
             "[{kind: test.any, name: a, links: {out: 5}}, {kind: test.parse, name: b}]",
@@ -219,6 +227,65 @@ def test_what_follows_from_a_mistake_is_not_told(text: str, only: str) -> None:
 def test_nodes_without_a_name_do_not_replace_each_other() -> None:
     flow = LOADER.read("{flow: f, nodes: [{kind: test.any}, {kind: test.any, name: node-1}]}", file="f")
     assert [vertex.name for vertex in flow.plan.vertices] == ["node-1-", "node-1"]  # type: ignore[attr-defined]
+
+
+# --- any damage ---------------------------------------------------------------------------
+
+WHOLE: dict[str, Any] = {
+    "flow": "f",
+    "inputs": {"value": {"type": "string"}},
+    "settings": {"timeout": "5s", "on_error": {"strategy": "retry", "max_retries": 2}},
+    "env": {"WORD": {"data": "word"}},
+    "nodes": [
+        {"kind": "test.any", "name": "a", "links": {"out": ["b", "c.in"], "error": {"name": "d"}}},
+        {"kind": "test.parse", "id": "0195-b", "name": "b", "indent": 2, "retry": {"attempts": 2}},
+        {"kind": "test.calls", "name": "c", "links": {"out": "e", "done": {"id": "0195-b"}}},
+        {"kind": "test.any", "name": "d", "timeout": "1s", "env": {"X": {"data": "{{ .WORD }}"}}},
+        {"kind": "test.any", "name": "e", "annotations": {"x": 1}, "join": "any"},
+    ],
+    "outputs": {"result": "b.parsed"},
+}
+PIECES = st.sampled_from([None, 5, 1.5, True, "", "a", "b.json", "nope", [], ["a"], {}, {"name": "b"}])
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> dict[str, Any]:
+    """The whole flow with some of its parts replaced or removed."""
+    flow = copy.deepcopy(WHOLE)
+    for _ in range(draw(st.integers(1, 4))):
+        holder: Any = flow
+        while True:
+            keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+            key = draw(st.sampled_from(keys))
+            below = holder[key]
+            if not isinstance(below, dict | list) or not below or draw(st.booleans()):
+                break
+            holder = below
+        if draw(st.booleans()):
+            holder[key] = copy.deepcopy(draw(PIECES))
+        elif len(holder) > 1:
+            del holder[key]
+    return flow
+
+
+def problems_of(look: Callable[[], object]) -> tuple[Problem, ...]:
+    try:
+        look()
+    except DocumentError as error:
+        return error.problems
+    return ()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged())
+def test_a_damaged_flow_compiles_or_is_refused_with_all_that_its_reader_found(flow: Any) -> None:
+    text = json.dumps(flow, indent=1)
+    problems = problems_of(lambda: LOADER.read(text, file="flow.json"))
+    places = [(problem.place.line, problem.place.column) for problem in problems if problem.place]
+    assert len(places) == len(problems)
+    assert places == sorted(places)
+    assert len(set(map(str, problems))) == len(problems)
+    assert set(problems_of(lambda: read(text, file="flow.json"))) <= set(problems)
 
 
 # --- the flow engine's JSON ---------------------------------------------------------------
@@ -285,7 +352,7 @@ def test_the_problems_of_a_called_flow_name_its_file_and_come_after_the_caller_s
     assert heads == [
         f"{tmp_path}/outer.yaml:5:12: nodes[2].kind: unknown kind `nope`",
         f"{tmp_path}/inner.yaml:3:12: nodes[0].kind: unknown kind `nope`",
-        f"{tmp_path}/inner.yaml:4:38: nodes[1].timeout: expected a duration, found the text `never`",
+        f"{tmp_path}/inner.yaml:4:40: nodes[1].timeout: expected a duration, found the text `never`",
     ]
 
 

@@ -60,7 +60,9 @@ class Server:
         return web.Response(status=int(request.query["code"]), text="no such thing")
 
     async def _redirect(self, request: web.Request) -> web.Response:
-        return web.Response(status=302, headers={"Location": request.query["to"]})
+        return web.Response(
+            status=int(request.query.get("code", 302)), headers={"Location": request.query["to"]}
+        )
 
     async def _cookies(self, request: web.Request) -> web.Response:
         response = web.Response(text="ok", headers={"X-Many": "a"})
@@ -93,10 +95,12 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(context: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+async def serve(
+    context: ssl.SSLContext | None = None, *, max_body_bytes: int = 1 << 20
+) -> AsyncIterator[Server]:
     """A server on a free port of 127.0.0.1, with TLS when there is a context."""
     server = Server()
-    app = web.Application()
+    app = web.Application(client_max_size=max_body_bytes)
     app.router.add_route("*", "/{what}", server.answer)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
     await runner.setup()

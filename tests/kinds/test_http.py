@@ -272,6 +272,7 @@ async def test_the_proxy_of_the_environment_is_asked_unless_no_proxy_says_otherw
     ("url", "shown"),
     [
         ("https://ada:pw@h/x?a=1", "https://***@h/x?a=1"),
+        ("ada:pw@h/x@y", "***@h/x@y"),
         ("https://h/x?access_token=abc&page=2", "https://h/x?access_token=***&page=2"),
         (
             "https://h/?X-Amz-Signature=abc&apiKey=k&sig=s",
@@ -279,6 +280,8 @@ async def test_the_proxy_of_the_environment_is_asked_unless_no_proxy_says_otherw
         ),
         ("https://h/?author=ada&keyboard=us&monkey=1", "https://h/?author=ada&keyboard=us&monkey=1"),
         ("https://h/?pass%77ord=abc#top", "https://h/?pass%77ord=***#top"),
+        ("https://h/#access_token=abc&state=1?token=x", "https://h/#access_token=***&state=1?token=x"),
+        ("https://ada:pw@h/" + "x" * 400, "https://***@h/" + "x" * 286 + "…"),
     ],
 )
 def test_secrets_in_an_address_are_masked_and_nothing_else(url: str, shown: str) -> None:
@@ -294,9 +297,10 @@ async def test_no_secret_reaches_a_message_or_an_error(
     told = f"{ctx.messages} {error} {error.details}"
     assert "hunter" not in told
     assert "token=***&key=***" in told
-    refused = await failure(fire, make(HttpRequest), url="http://ada:hunter2@host:port/")
-    assert "hunter" not in str(refused)
-    assert refused.__cause__ is None
+    for broken in ("http://ada:hunter2@host:port/", "http://ada:hunter/2@host/", "ada:hunter2@host"):
+        refused = await failure(fire, make(HttpRequest), url=broken)
+        assert "hunter" not in str(refused)
+        assert refused.__cause__ is None
 
 
 # --- TLS --------------------------------------------------------------------------

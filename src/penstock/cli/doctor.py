@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OPTIONAL: Final = {
     "aiohttp": "http.request",
-    "common_expression_language": "CEL expressions",
+    "cel": "CEL expressions",
     "jinja2": "templates",
     "jsonschema_rs": "the check of inputs against a schema",
     "quickjs": "JavaScript snippets",

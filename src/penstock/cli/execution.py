@@ -1,6 +1,6 @@
 """Executing a run in the foreground: what is shown meanwhile, and what the signals do.
 
-The first Ctrl-C cancels the run, the second leaves it as it is; SIGTERM leaves it, too.
+The first Ctrl-C cancels the run, the second leaves it as it is; so do SIGTERM and SIGHUP.
 Whatever was committed stays: a run that was left goes on with `penstock runs resume`.
 """
 
@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
@@ -28,7 +28,15 @@ from penstock.core.states import RunState
 if TYPE_CHECKING:
     from penstock.engine.run import Run
 
+LEAVE: Final = [
+    signal.Signals[name]
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK")
+    if name in signal.Signals.__members__
+]
+"""Signals that leave the run as it is: the machine shuts down, the terminal was closed."""
+
 TICK_SECONDS: Final = 0.1
+PATIENCE_SECONDS: Final = 1.0
 THREAD_SECONDS: Final = 0.2
 """How long threads that nodes have left behind may take to end."""
 
@@ -112,10 +120,13 @@ async def execute(app: App, run: Run, shown: Sequence[View]) -> RunRecord:
         if cancelling:
             stop(at_once=True)
             return
-        app.console.say("\ncancelling; Ctrl-C again leaves the run as it is, to be resumed", "dim")
+        if app.console.interactive:
+            app.console.say()  # behind the ^C that the terminal has shown
+        app.console.say("cancelling; Ctrl-C again leaves the run as it is, to be resumed", "dim")
         cancelling.append(asyncio.create_task(run.cancel(reason="Ctrl-C"), name="penstock:cancel"))
 
-    with signals({signal.SIGINT: interrupt, signal.SIGTERM: lambda: stop(at_once=False)}):
+    leaving = dict.fromkeys(LEAVE, lambda: stop(at_once=False))
+    with signals({signal.SIGINT: interrupt, **leaving}, stuck=lambda: report_stopped(app, run.fid)):
         try:
             await asyncio.wait((ending, stopping), return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():
@@ -169,19 +180,39 @@ def _fill(record: RunRecord, outcome: Payload | BaseException, seconds: float) -
 
 
 @contextmanager
-def signals(handlers: dict[signal.Signals, Callable[[], object]]) -> Iterator[None]:
-    """Call these for as long as the block lasts, where the platform's loop can."""
+def signals(
+    handlers: Mapping[signal.Signals, Callable[[], object]], *, stuck: Callable[[], object]
+) -> Iterator[None]:
+    """Call these on the loop for as long as the block lasts, where the platform can.
+
+    stuck: called when another signal comes before the loop got round to the one before, so
+    that some code holds it. The process ends behind that.
+    """
     loop = asyncio.get_running_loop()
-    taken: list[signal.Signals] = []
+    unheeded: list[int] = []
+
+    def take(number: int, _: object) -> None:
+        # A plain handler runs even while code that never waits keeps the loop from its own.
+        if unheeded:
+            with suppress(RuntimeError, OSError):  # it may have come in the middle of a write
+                stuck()
+            leave_at_once(Exit.CANCELLED)
+        unheeded.append(number)
+        loop.call_soon_threadsafe(heed, number)
+
+    def heed(number: int) -> None:
+        unheeded.clear()
+        handlers[signal.Signals(number)]()
+
+    before: dict[signal.Signals, Any] = {}
     try:
-        for number, handler in handlers.items():
-            with suppress(NotImplementedError, RuntimeError):
-                loop.add_signal_handler(number, handler)
-                taken.append(number)
+        for number in handlers:
+            with suppress(ValueError):  # not the main thread: whoever called has the signals
+                before[number] = signal.signal(number, take)
         yield
     finally:
-        for number in taken:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def report(app: App, record: RunRecord, *, as_json: bool = False, durable: bool = True) -> Exit:
@@ -210,12 +241,18 @@ def report(app: App, record: RunRecord, *, as_json: bool = False, durable: bool 
     return of_state(record.state)
 
 
-def report_stopped(app: App, fid: str, *, durable: bool) -> Exit:
+def report_stopped(app: App, fid: str, *, durable: bool = True) -> Exit:
     """Say how a run that was left can go on."""
     app.console.say("stopped", "yellow")
     if durable:
         app.console.hint(f"`penstock runs resume {fid}` goes on from what is done")
     return Exit.CANCELLED
+
+
+def tell_of_cleaning(app: App) -> None:
+    """Say what is waited for, when the nodes of a run that was left take long to clean up."""
+    text = "stopping: waiting for what the nodes clean up; another signal ends at once"
+    asyncio.get_running_loop().call_later(PATIENCE_SECONDS, app.console.say, text, "dim")
 
 
 def leave(code: Exit) -> Exit:

@@ -7,7 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from penstock.cli.app import App
-from penstock.cli.execution import Stopped, execute, leave, leave_at_once, report, report_stopped, views
+from penstock.cli.execution import (
+    Stopped,
+    execute,
+    leave,
+    leave_at_once,
+    report,
+    report_stopped,
+    tell_of_cleaning,
+    views,
+)
 from penstock.cli.exits import Exit
 from penstock.cli.lookup import orphans
 
@@ -40,10 +49,12 @@ def run_in_foreground(
             try:
                 record = await execute(app, run, views(app, quiet=quiet, events=events))
             except Stopped as stopped:
-                code = report_stopped(app, run.fid, durable=store.durable)
                 if stopped.at_once:
-                    leave_at_once(code)
-                return code
+                    leave_at_once(report_stopped(app, run.fid, durable=store.durable))
+                record = None
+                tell_of_cleaning(app)
+        if record is None:
+            return report_stopped(app, run.fid, durable=store.durable)
         return report(app, record, as_json=as_json, durable=store.durable)
 
     return leave(asyncio.run(main()))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from penstock.cli.catalogue import Entry, Item, entry
 from penstock.cli.console import Console
 
 if TYPE_CHECKING:
     from penstock.engine.kind import Node
+
+WIDE: Final = 100
+NARROWEST: Final = 24
+"""Columns that a summary needs to stand beside its name rather than below."""
 
 
 def print_table(
@@ -25,10 +28,12 @@ def print_table(
     width = max(map(len, names.values()), default=0)
     # Kinds without a family come first: they are the control kinds.
     entries.sort(key=lambda found: ("." in found.name, found.name))
-    for family, members in groupby(entries, key=lambda found: found.name.rpartition(".")[0]):
-        for found in members:
+    room = (console.columns or WIDE) - width - 2
+    for found in entries:
+        if room >= NARROWEST:
             console.out(f"{names[found.name]:{width}}  {found.summary}".rstrip())
-        del family
+        else:
+            console.out(f"{names[found.name]}\n    {found.summary}")
     for name, reason in broken.items():
         console.warn(f"`{name}` does not load: {reason}")
     console.say("\n`penstock kinds KIND` shows the documentation of one", "dim")

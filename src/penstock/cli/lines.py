@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from penstock.cli.console import Console
 from penstock.cli.marks import MARKS
 from penstock.core.duration import format_seconds
 from penstock.core.events import Event, EventType
-from penstock.core.record import RunRecord
+from penstock.core.record import RunRecord, ancestors
+
+MAX_INSIDE: Final = 50
+"""How many completions inside of one firing get a line of their own."""
 
 _LEVELS = {"error": "red", "critical": "red", "warning": "yellow", "debug": "dim"}
 
@@ -88,17 +92,34 @@ def said(event: Event, *, detail: bool = False) -> Words | None:
 
 
 class LineView:
-    """Prints the lines as the events come."""
+    """Prints the lines as the events come. Without detail, of a long loop only the beginning."""
 
     def __init__(self, console: Console, *, detail: bool = False) -> None:
         self._console = console
         self._detail = detail
+        self._done_inside: Counter[str] = Counter()
 
     def event(self, event: Event, record: RunRecord) -> None:
         found = line(event, record, detail=self._detail)
-        if found is None:
-            return
-        text, style = found
+        if event.type == EventType.NODE_COMPLETED and not self._detail:
+            found = self._unless_many(event, record, found)
+        if found is not None:
+            self._print(event, record, *found)
+
+    def _unless_many(self, event: Event, record: RunRecord, words: Words | None) -> Words | None:
+        """The words for a firing that completed, unless many inside of the same one have."""
+        *_, outermost = ("", *ancestors(event.node))
+        if not outermost:
+            return words
+        self._done_inside[outermost] += 1
+        count = self._done_inside[outermost]
+        if count <= MAX_INSIDE:
+            return words
+        if count > MAX_INSIDE + 1:
+            return None
+        return f"and so on; `penstock runs show {record.fid} --full` shows all of it", "dim"
+
+    def _print(self, event: Event, record: RunRecord, text: str, style: str) -> None:
         seconds = event.time - (record.started if record.started is not None else event.time)
         head = self._console.style(f"{seconds:9.3f}", "dim")
         node = f"{event.node}: " if event.node else ""

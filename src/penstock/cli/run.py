@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 from click.shell_completion import CompletionItem
 
 from penstock.cli import options
 from penstock.cli.app import App, pass_app
 from penstock.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from penstock.engine.flow import Flow
 
 
 def _complete_flow(
@@ -63,7 +69,10 @@ def run(
         app.flag(store="memory:")
     loader = app.loader()
     flow = loader.load(reference, name=name)
-    inputs = flow.accept(read_inputs(source, pairs, flow.input_schema))
+    given = read_inputs(source, pairs, flow.input_schema)
+    if not quiet:
+        _warn_of_strangers(app, flow, given)
+    inputs = flow.accept(given)
     return run_in_foreground(
         app,
         loader,
@@ -72,3 +81,15 @@ def run(
         events=events,
         as_json=as_json,
     )
+
+
+def _warn_of_strangers(app: App, flow: Flow, inputs: Mapping[str, Any]) -> None:
+    """Mention inputs that the flow does not declare: it takes them, but is unlikely to use them."""
+    declared = flow.input_schema.get("properties", {})
+    if not declared or flow.source == "python":  # which takes no others
+        return
+    for name in inputs:
+        if name not in declared:
+            from penstock.core.problems import suggest
+
+            app.console.warn(f"`{flow.name}` declares no input `{name}`; {suggest(name, declared)}")

@@ -36,7 +36,7 @@ def read_flow_json(value: dict[str, Any], findings: Findings) -> FlowSpec:
     fields = Fields(value, (), findings)
     nodes = [_read_node(node, ("nodes", index), findings) for index, node in fields.items("nodes")]
     known = with_keys(_with_names([node for node in nodes if node is not None], findings))
-    if not value.get("nodes"):
+    if value.get("nodes") in (None, []):
         fields.missing("nodes", hint="a flow needs at least one node")
     scope = Scope(known, findings, closed=all_known(value.get("nodes"), ("nodes",), findings))
     links = read_connections(fields, Ends(scope, known))

@@ -49,7 +49,7 @@ def read_flow(value: dict[str, Any], path: Path, findings: Findings) -> FlowSpec
         read_node(node, (*fields.at("nodes"), index), findings, namespace=namespace)
         for index, node in fields.items("nodes")
     ]
-    if not value.get("nodes"):
+    if value.get("nodes") in (None, []):
         fields.missing("nodes", hint="a flow needs at least one node")
     known = with_keys([node for node in nodes if node is not None])
     scope = Scope(known, findings, closed=all_known(value.get("nodes"), fields.at("nodes"), findings))
@@ -91,6 +91,8 @@ def read_outputs(fields: Fields, scope: Scope) -> dict[str, str]:
 
     def read(outputs: Fields, name: str) -> str:
         text = outputs.text(name)
+        if not text and not outputs.lacks(name):
+            return text
         node, port = split_target(text, OUT)
         if not node or not port:
             hint = "write `node.port`, as in `parse.parsed`"

@@ -56,7 +56,8 @@ def _read_link(port: str, value: Any, at: Path, findings: Findings) -> list[Link
     if name and ident:
         fields.report("id", "`name` and `id` are both given", hint="one of them is enough", at_key=True)
     elif not name and not ident:
-        fields.missing("name", hint="a link says which node it goes to")
+        if fields.lacks("name", "id"):
+            fields.missing("name", hint="a link says which node it goes to")
         return []
     return [Link(port=port, node=name or ident, to=to, at=at)]
 

@@ -75,13 +75,17 @@ def with_keys(nodes: Sequence[NodeSpec]) -> list[NodeSpec]:
 
 
 def all_known(nodes: Any, at: Path, findings: Findings) -> bool:
-    """Whether the list at `at` is one of nodes whose names and ids, if any, can be read."""
-    return isinstance(nodes, list) and all(
-        isinstance(node, dict)
-        and isinstance(node.get(field), str | None)
-        and not findings.doubted((*at, index, field))
-        for index, node in enumerate(nodes)
-        for field in ("name", "id")
+    """Whether `nodes` is a list of nodes whose names and ids, if any, can be read."""
+    return (
+        bool(nodes)
+        and isinstance(nodes, list)
+        and all(
+            isinstance(node, dict)
+            and isinstance(node.get(field), str | None)
+            and not findings.doubted((*at, index, field))
+            for index, node in enumerate(nodes)
+            for field in ("name", "id")
+        )
     )
 
 

@@ -122,7 +122,7 @@ class _Composer:
         values: dict[str, Any] = {}
         merged: tuple[Any, Any, Mark] | None = None
         while type(event := next(self.events)) is not MappingEndEvent:
-            key = self._key(event, depth)
+            key = self._key(event, depth, first=not mark.keys)
             merging = key == "<<" and getattr(event, "implicit", (False,))[0] and not event.style
             at = event.start_mark
             duplicate = merged is not None if merging else key in mark.keys
@@ -158,7 +158,7 @@ class _Composer:
                     mark.keys[key] = part_mark.keys[key]
         return brought | values
 
-    def _key(self, event: Any, depth: int) -> str:
+    def _key(self, event: Any, depth: int, *, first: bool) -> str:
         """The text of a key, whatever its type would be elsewhere."""
         if type(event) is ScalarEvent:
             if event.anchor is not None:
@@ -167,7 +167,8 @@ class _Composer:
         value, _ = self._value(event, depth + 1)
         if isinstance(value, str):
             return value
-        self._report("a key must be text", event, _TEMPLATE_HINT, about="?")
+        # As the first key, as in `{{ x }}` without quotes, it makes this no mapping at all.
+        self._report("a key must be text", event, _TEMPLATE_HINT, about=None if first else "?")
         return "?"
 
     def _alias(self, event: Any, depth: int) -> tuple[Any, Mark]:

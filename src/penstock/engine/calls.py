@@ -7,13 +7,14 @@ from penstock.engine.wiring import Wiring
 
 def check_calls(wiring: Wiring) -> None:
     """Report nodes that call nothing, and calls that wait for something outside."""
-    for key, node in wiring.nodes.items():
+    for key, face in wiring.faces.items():
         ports = dict.fromkeys(link.port for link in wiring.outgoing[key])
         called = [port for port in ports if wiring.is_call(key, port)]
         for port in called:
             _check_call(wiring, key, port)
-        if node.requires_call and not called:
-            declared = [port for port, about in node.ports()[1].items() if about.call]
+        misled = len(wiring.outgoing[key]) < len(wiring.specs[key].links)
+        if face.kind.requires_call and not called and not misled:
+            declared = [port for port, about in face.outputs.items() if about.call]
             ways = " or ".join(f"`{port.replace('[]', '[0]')}`" for port in declared)
             message = f"`{key}` has nothing to call"
             wiring.findings.report(message, wiring.specs[key].at, hint=f"link its port {ways}")
@@ -28,7 +29,8 @@ def _check_call(wiring: Wiring, caller: str, port: str) -> None:
             if wiring.is_call(source, link.port) or source in inside or link.to in fed_inside:
                 continue
             wiring.findings.report(
-                f"`{caller}.{port}` calls `{name}`, which also waits for `{source}` outside of that call",
+                f"`{caller}.{port}` calls `{name}`, "
+                f"which also waits for `{source}` outside of that call",
                 link.at,
                 hint=f"link `{source}` into what `{caller}` gets, or `{name}` behind `{caller}`",
             )

@@ -1,29 +1,21 @@
-"""The clock of the world."""
+"""The clock of the real world."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from penstock.core.clock import Timer
+from collections.abc import Callable
 
 
 class SystemClock:
-    """Time and chance as the machine gives them: core/clock.py's Clock."""
+    """Time as the machine tells it, and chance as it comes."""
 
-    def now(self) -> float:
-        return time.time()
+    # The functions themselves: they are called several times for every event.
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.perf_counter)
+    chance = staticmethod(random.random)
 
-    def monotonic(self) -> float:
-        return time.perf_counter()
-
-    def chance(self) -> float:
-        return random.random()  # noqa: S311 - spreads retries, keeps no secret
-
-    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        """A timer of the running event loop."""
         return asyncio.get_running_loop().call_later(seconds, callback)

@@ -20,6 +20,7 @@ from penstock.engine.calls import check_calls
 from penstock.engine.decoding import Decoder
 from penstock.engine.feeding import check_feeds, check_outputs, own_outputs, with_inputs
 from penstock.engine.flow import GraphFlow
+from penstock.engine.interface import Interface
 from penstock.engine.kind import Node
 from penstock.engine.plan import Site, compile_flow
 from penstock.engine.scheme import Scheme
@@ -45,11 +46,11 @@ def compile_spec(
     findings = Findings() if findings is None else findings
     decoder = Decoder(scheme, binder, findings, env=spec.env, values=values or {})
     nodes = _make_nodes(spec, decoder)
-    wiring = Wiring(spec, nodes, findings)
+    wiring = Wiring(spec, _interfaces(spec, nodes, decoder), findings)
     spec = _check(spec, wiring)
     if findings.problems:
         raise DocumentError([*findings.problems, *findings.omitted()])
-    sites = {key: _site(node, wiring) for key, node in wiring.specs.items()}
+    sites = {key: _site(node, nodes[key], wiring) for key, node in wiring.specs.items()}
     plan = compile_flow(sites, wiring.entries, own_outputs(spec, wiring))
     spec = msgspec.structs.replace(spec, called=dict(binder.called))
     return GraphFlow(
@@ -79,19 +80,24 @@ def _make_nodes(spec: FlowSpec, decoder: Decoder) -> dict[str, Node]:
     return nodes
 
 
+def _interfaces(spec: FlowSpec, nodes: Mapping[str, Node], decoder: Decoder) -> dict[str, Interface]:
+    """The ports of the nodes, of all where they are known."""
+    found = {node.key: decoder.interface(node, nodes.get(node.key)) for node in spec.nodes}
+    return {key: interface for key, interface in found.items() if interface is not None}
+
+
 def _check(spec: FlowSpec, wiring: Wiring) -> FlowSpec:
     """The spec with its inputs; of what is wrong, only what does not follow from something else."""
     spec = with_inputs(spec, wiring)
     if wiring.clear:
         check_feeds(spec, wiring)
-        if len(wiring.nodes) == len(wiring.specs):
+        if len(wiring.faces) == len(wiring.specs):
             check_calls(wiring)
     check_outputs(spec, wiring)
     return spec
 
 
-def _site(spec: NodeSpec, wiring: Wiring) -> Site:
-    node = wiring.nodes[spec.key]
+def _site(spec: NodeSpec, node: Node, wiring: Wiring) -> Site:
     return Site(
         spec.key,
         node,
@@ -101,7 +107,7 @@ def _site(spec: NodeSpec, wiring: Wiring) -> Site:
         join=spec.join,
         config_inputs={
             port: normalise(getattr(node, port))
-            for port in node.ports()[0]
+            for port in wiring.faces[spec.key].inputs
             if port in spec.config and hasattr(node, port)
         },
     )

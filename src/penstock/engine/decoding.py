@@ -14,6 +14,7 @@ from penstock.core.spec import EnvRef, NodeSpec, decode_hook
 from penstock.document.findings import Findings
 from penstock.engine.binding import Binder
 from penstock.engine.environment import Environment
+from penstock.engine.interface import Interface
 from penstock.engine.kind import FieldError, Node
 from penstock.engine.scheme import Scheme
 
@@ -66,6 +67,15 @@ class Decoder:
         else:
             return instance
         return None
+
+    def interface(self, spec: NodeSpec, node: Node | None) -> Interface | None:
+        """The ports of the node, or None where only a right config could tell."""
+        if node is not None:
+            return Interface.of(node)
+        kind = self.scheme.get(spec.kind)
+        if kind is None or kind.ports is not Node.ports:
+            return None
+        return Interface(kind, kind.in_ports, kind.out_ports)
 
     def kind(self, spec: NodeSpec) -> type[Node] | None:
         """The kind that a spec names, or None when there is no such kind."""

@@ -9,8 +9,8 @@ import msgspec
 from penstock.core.ports import Port
 from penstock.core.problems import suggest
 from penstock.core.spec import FlowSpec, NodeSpec
-from penstock.engine.kind import Node
-from penstock.engine.wiring import Wiring, out_port
+from penstock.engine.interface import Interface
+from penstock.engine.wiring import Wiring
 
 
 def with_inputs(spec: FlowSpec, wiring: Wiring) -> FlowSpec:
@@ -20,8 +20,8 @@ def with_inputs(spec: FlowSpec, wiring: Wiring) -> FlowSpec:
     implied = {
         port: _schema(about)
         for key in wiring.entries
-        if key in wiring.nodes
-        for port, about in _open_ports(wiring.nodes[key], wiring.specs[key])
+        if key in wiring.faces
+        for port, about in _open_ports(wiring.faces[key], wiring.specs[key])
     }
     return msgspec.structs.replace(spec, inputs=implied, required=tuple(implied))
 
@@ -29,13 +29,13 @@ def with_inputs(spec: FlowSpec, wiring: Wiring) -> FlowSpec:
 def check_feeds(spec: FlowSpec, wiring: Wiring) -> None:
     """Report every in-port that neither a link, the config, an input nor a default feeds."""
     entries = set(wiring.entries)
-    for key, node in wiring.nodes.items():
+    for key, face in wiring.faces.items():
         fed = {link.to for _, link in wiring.incoming[key]}
-        for port, _ in _open_ports(node, wiring.specs[key]):
+        for port, _ in _open_ports(face, wiring.specs[key]):
             if port in fed or (key in entries and port in spec.inputs):
                 continue
             ways = "link something to it"
-            if port in node.config_types():
+            if port in face.kind.config_types():
                 ways += f", or set `{port}: …`"
             if key in entries:
                 ways += f", or declare `{port}` under `inputs`"
@@ -48,12 +48,12 @@ def check_outputs(spec: FlowSpec, wiring: Wiring) -> None:
     for field, reference in spec.outputs.items():
         name, _, port = reference.partition(".")
         path = (*spec.at, "outputs", field)
-        node = wiring.nodes.get(name)
+        face = wiring.faces.get(name)
         if name not in wiring.specs:
             hint = suggest(name, wiring.specs)
             wiring.findings.report(f"no node is named `{name}`", path, hint=hint)
-        elif node is not None and out_port(node, _own_port(node, port)) is None:
-            hint = suggest(port or "out", node.ports()[1])
+        elif face is not None and face.output(face.own(port) or "out") is None:
+            hint = suggest(port or "out", face.outputs)
             wiring.findings.report(f"`{name}` has no out-port `{port or 'out'}`", path, hint=hint)
 
 
@@ -62,20 +62,22 @@ def own_outputs(spec: FlowSpec, wiring: Wiring) -> dict[str, str]:
     found: dict[str, str] = {}
     for field, reference in spec.outputs.items():
         name, _, port = reference.partition(".")
-        found[field] = f"{name}.{_own_port(wiring.nodes[name], port)}"
+        found[field] = f"{name}.{wiring.faces[name].own(port) or 'out'}"
     return found
 
 
-def _own_port(node: Node, name: str) -> str:
-    return node.port_aliases.get(name, name) or "out"
+def _open_ports(face: Interface, spec: NodeSpec) -> list[tuple[str, Port]]:
+    """In-ports that need a value which neither the config nor a default gives.
 
-
-def _open_ports(node: Node, spec: NodeSpec) -> list[tuple[str, Port]]:
-    """In-ports that need a value which neither the config nor a default gives."""
+    A field that the config must have is told when it is decoded.
+    """
     return [
         (name, about)
-        for name, about in node.ports()[0].items()
-        if about.required and not name.endswith("[]") and name not in spec.config
+        for name, about in face.inputs.items()
+        if about.required
+        and not name.endswith("[]")
+        and name not in spec.config
+        and name not in face.kind.required_config()
     ]
 
 

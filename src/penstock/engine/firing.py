@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from penstock.core.errors import NodeError, NodeTimeout, StoreError
 from penstock.core.events import EventType
@@ -19,6 +19,8 @@ from penstock.engine.context import ControlContext, NodeContext
 from penstock.engine.outputs import checked
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from penstock.core.duration import Duration
     from penstock.core.policies import Retry
     from penstock.engine.live import LiveRun
@@ -64,13 +66,22 @@ async def fire(
             outputs = vertex.run(*arguments)
         return outputs if vertex.normalised and outputs is not None else checked(vertex, outputs)
 
-    slots = run.slots
-    outputs: Mapping[str, Payload]
-    if slots is None or vertex.is_control or not (vertex.is_async or vertex.blocking):
-        outputs = await perform(run, name, attempt, vertex, state_key=state_key, process=process)
-    else:
-        async with slots:
-            outputs = await perform(run, name, attempt, vertex, state_key=state_key, process=process)
+    if run.slots is None or vertex.is_control or not (vertex.is_async or vertex.blocking):
+        return await _fire(run, name, attempt, vertex, state_key, process)
+    async with run.slots:
+        return await _fire(run, name, attempt, vertex, state_key, process)
+
+
+async def _fire(
+    run: LiveRun, name: str, attempt: Attempt, vertex: Vertex, state_key: str, process: Process
+) -> Mapping[str, Payload]:
+    run.begin_work()
+    try:
+        outputs: Mapping[str, Payload] = await perform(
+            run, name, attempt, vertex, state_key=state_key, process=process, waits=run.aside
+        )
+    finally:
+        run.settle_down()
     return outputs
 
 
@@ -78,6 +89,7 @@ class Work:
     """What `perform` needs to know of the thing that fires; a Vertex has all of it."""
 
     __slots__ = ("kind", "pure", "retry", "timeout")
+    many_ports: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -101,62 +113,79 @@ async def perform(
     *,
     state_key: str = "",
     process: Process | None = None,
+    waits: Callable[[], AbstractContextManager[None]],
 ) -> Payload:
-    """Bring a firing to its outcome: from the journal, or by attempts. Raises Failure."""
+    """Bring a firing to its outcome: from the journal, or by attempts. Raises Failure.
+
+    waits: opens a section in which whatever fires does not count as busy.
+    """
     past = run.replay.firing(name) if run.replay is not None else None
     if past is not None and past.done:
         if past.error is not None:
             raise Failure(past.error)
         return past.result()
-    if run.journal.closed:  # the run is being put aside: what its code still tries waits for its return
+    journal = run.journal
+    if journal.closed:  # the run is being put aside: what its code still tries waits for its return
         raise asyncio.CancelledError
-    run.begin_work()
-    try:
-        if not work.pure and run.journal.dirty:
-            await run.journal.durable()
-        if past is not None and past.until is not None:
-            with run.aside():
-                await run.sleep_until(past.until)
-        return await _attempts(run, name, attempt, work, past, state_key, Watch(run, process))
-    finally:
-        run.settle_down()
+    if not work.pure and journal.committed < journal.seq:
+        await journal.durable()
+    if past is not None and past.until is not None:
+        with waits():
+            await run.sleep_until(past.until)
+    number = 1 if past is None else past.failed_attempts + 1
+    began = _began_before(run, past)
+    watch = Watch(run, process)
+    while True:
+        try:
+            return await _attempt(run, name, attempt, work, number, began, state_key, watch)
+        except _Failed as failed:
+            failure, duration_ms = failed.failure, failed.duration_ms
+        if not await _retry(run, name, work.retry, number, failure.error, waits):
+            journal.emit(
+                EventType.NODE_FAILED, name, {"error": failure.error, "duration_ms": duration_ms}
+            )
+            raise failure from failure.cause
+        number += 1
+        began = None
 
 
-async def _attempts(
+class _Failed(Exception):
+    """One attempt failed; there may be another."""
+
+    def __init__(self, failure: Failure, duration_ms: float) -> None:
+        super().__init__()
+        self.failure = failure
+        self.duration_ms = duration_ms
+
+
+async def _attempt(
     run: LiveRun,
     name: str,
     attempt: Attempt,
     work: Work | Vertex,
-    past: Past | None,
+    number: int,
+    began: float | None,
     state_key: str,
     watch: Watch,
 ) -> Payload:
-    number = 1 if past is None else past.failed_attempts + 1
-    began = _began_before(run, past)
-    while True:
-        if began is None or run.replay is None or not run.replay.goes_on(name):
-            run.journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
-        began = run.clock.monotonic() if began is None else began
-        try:
-            if work.timeout is None:
-                outputs = await attempt(number)
-            else:
-                outputs = await limited(run, attempt, number, work.timeout, watch)
-        except StoreError:
-            raise
-        except (Exception, SystemExit, asyncio.CancelledError) as cause:
-            failure = watch.failure(cause, name)
+    """Make one attempt and write down that it completed. Raises _Failed."""
+    if began is None or run.replay is None or not run.replay.goes_on(name):
+        run.journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
+    if began is None:
+        began = run.clock.monotonic()
+    try:
+        if work.timeout is None:
+            outputs = await attempt(number)
         else:
-            run.probe("node.executed")
-            _complete(run, name, outputs, began, work, state_key)
-            watch.heed()
-            return outputs
-        if not await _retry(run, name, work.retry, number, failure.error):
-            facts = {"error": failure.error, "duration_ms": _since(run, began)}
-            run.journal.emit(EventType.NODE_FAILED, name, facts)
-            raise failure from failure.cause
-        number += 1
-        began = None
+            outputs = await limited(run, attempt, number, work.timeout, watch)
+    except StoreError:
+        raise
+    except (Exception, SystemExit, asyncio.CancelledError) as cause:
+        raise _Failed(watch.failure(cause, name), _since(run, began)) from cause
+    run.probe("node.executed")
+    _complete(run, name, outputs, began, work, state_key)
+    watch.heed()
+    return outputs
 
 
 def _began_before(run: LiveRun, past: Past | None) -> float | None:
@@ -170,11 +199,11 @@ def _complete(
     run: LiveRun, name: str, outputs: Payload, began: float, work: Work | Vertex, state_key: str
 ) -> None:
     facts: dict[str, Any] = {"outputs": outputs, "duration_ms": _since(run, began)}
-    if not run.journal.keeps(EventType.NODE_STARTED):
+    if not run.journal.keeps_starts:
         facts["kind"] = work.kind
     if state_key in run.states:
         facts["state"] = normalise(run.states[state_key])
-    if type(outputs) is dict:
+    if work.many_ports:
         many = [port for port, payload in outputs.items() if type(payload) is Emit]
         if many:
             facts["many"] = many
@@ -217,9 +246,10 @@ class Watch:
 
     def heed(self) -> None:
         """After an attempt that completed: when it swallowed the word to stop, stop now."""
-        if self.stopped:
+        if self._run.stopped or self.stopped:
             raise asyncio.CancelledError
-        self._forget()
+        if self._task.cancelling() > self._before:
+            self._forget()
 
     def _forget(self) -> None:
         while self._task.cancelling() > self._before:
@@ -257,7 +287,14 @@ def _too_slow(limit: Duration) -> NodeTimeout:
     )
 
 
-async def _retry(run: LiveRun, name: str, policy: Retry | None, number: int, error: Error) -> bool:
+async def _retry(
+    run: LiveRun,
+    name: str,
+    policy: Retry | None,
+    number: int,
+    error: Error,
+    waits: Callable[[], AbstractContextManager[None]],
+) -> bool:
     """Wait for another attempt; False when there is none left or the error is not worth one."""
     if policy is None or number >= policy.attempts or not policy.covers(error.code):
         return False
@@ -268,7 +305,7 @@ async def _retry(run: LiveRun, name: str, policy: Retry | None, number: int, err
     if run.replay is not None:
         run.replay.forget_inside(name)
     run.probe("retry.backoff")
-    with run.aside():
+    with waits():
         await run.sleep_until(until)
     return True
 

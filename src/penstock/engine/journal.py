@@ -32,9 +32,10 @@ _KEPT: Final = {
 class Journal:
     """The stream of one run, as far as this process writes it.
 
-    silent: nothing is recorded. dirty: something is not on disk yet. closed: nothing is
-    added any more, because the run has ended here or was put aside. redactor: masks the
-    secrets of the flow in everything that is added.
+    silent: nothing is recorded. keeps_starts: node.started is recorded, too. dirty:
+    something is not on disk yet. closed: nothing is added any more, because the run has
+    ended here or was put aside. redactor: masks the secrets of the flow in everything
+    that is added.
     """
 
     __slots__ = (
@@ -45,6 +46,7 @@ class Journal:
         "committed",
         "failed",
         "fid",
+        "keeps_starts",
         "pending",
         "redactor",
         "seq",
@@ -70,6 +72,7 @@ class Journal:
         self.failed: StoreError | None = None
         self.redactor = redactor
         self._keep = _KEPT[record]
+        self.keeps_starts = EventType.NODE_STARTED in self._keep
         self._committer = committer
         self._clock = clock
 
@@ -90,10 +93,6 @@ class Journal:
         if not self.pending:
             self._committer.add(self)
         self.pending.append(Event(self.seq, self._clock.now(), type, node, data))
-
-    def keeps(self, type: str) -> bool:  # noqa: A002 - the field's word
-        """Whether events of this type are recorded."""
-        return type in self._keep
 
     def now(self) -> float:
         """Epoch seconds, by the clock that dates the events."""

@@ -11,7 +11,8 @@ import asyncio
 import contextvars
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.duration import Duration
@@ -29,14 +30,19 @@ if TYPE_CHECKING:
 
 
 class Strand:
-    """Counts the operations of one strand of the program: those begun, and those open."""
+    """One strand of the program: it counts its operations, so that each has its place.
 
-    __slots__ = ("count", "open", "prefix")
+    open: operations under way. waits: those of them that only wait. A strand all of whose
+    open operations wait does not count as busy.
+    """
+
+    __slots__ = ("count", "open", "prefix", "waits")
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
         self.count = 0
         self.open = 0
+        self.waits = 0
 
     def next(self) -> str:
         self.count += 1
@@ -101,7 +107,7 @@ class Context(Reporter):
         seconds = Duration.parse(duration).total_seconds()
 
         async def attempt(_: int) -> Payload:
-            with self._run.aside():
+            with self._waits():
                 await self._run.sleep(name, name, seconds)
             return None
 
@@ -131,23 +137,24 @@ class Context(Reporter):
 
         caller = asyncio.current_task()
         cancels = caller.cancelling() if caller is not None else 0
-        own = self._set_aside()
+        strand_of_caller = self._begin()
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(strand(number, awaitable), name=f"{run.fid}:{place}.{number}")
-                    for number, awaitable in enumerate(awaitables)
-                ]
-                for task in tasks:
-                    run.begin_work()
-                    task.add_done_callback(lambda _: run.settle_down())
+            with self._waits():
+                async with asyncio.TaskGroup() as group:
+                    tasks = [
+                        group.create_task(strand(number, awaitable), name=f"{run.fid}:{place}.{number}")
+                        for number, awaitable in enumerate(awaitables)
+                    ]
+                    for task in tasks:
+                        run.begin_work()
+                        task.add_done_callback(lambda _: run.settle_down())
         except BaseExceptionGroup as errors:
             # Before Python 3.13 a group may leave its own cancellation behind.
             while caller is not None and not run.stopped and caller.cancelling() > cancels:
                 caller.uncancel()
             raise errors.exceptions[0] from None
         finally:
-            self._take_up(own)
+            self._end(strand_of_caller)
             for awaitable in awaitables:
                 awaitable.close()  # a strand that was cancelled before it began never awaited it
         return [task.result() for task in tasks]
@@ -168,33 +175,48 @@ class Context(Reporter):
         return name
 
     async def _perform(self, name: str, attempt: Callable[[int], Awaitable[Payload]], work: Work) -> Any:
-        strand = self._set_aside()
+        strand = self._begin()
         try:
-            return await perform(self._run, name, attempt, work)
+            return await perform(self._run, name, attempt, work, waits=self._waits)
         except Failure as failure:
             raise failure.error.to_exception() from failure.cause
         finally:
-            self._take_up(strand)
+            self._end(strand)
 
     async def _call(self, flow: Flow, name: str, inputs: Mapping[str, Any]) -> Any:
-        strand = self._set_aside()
+        strand = self._begin()
         try:
-            return await self._run.call_flow(flow, name, inputs)
+            with self._waits():
+                return await self._run.call_flow(flow, name, inputs)
         finally:
-            self._take_up(strand)
+            self._end(strand)
 
-    def _set_aside(self) -> Strand:
-        """A strand waits for its operations, however many of them it has open at a time."""
+    def _begin(self) -> Strand:
+        """An operation begins on the current strand."""
         strand = STRAND.get()
         strand.open += 1
-        if strand.open == 1:
-            self._run.settle_down()
+        if strand.waits and strand.waits == strand.open - 1:
+            self._run.begin_work()
         return strand
 
-    def _take_up(self, strand: Strand) -> None:
+    def _end(self, strand: Strand) -> None:
         strand.open -= 1
-        if strand.open == 0:
-            self._run.begin_work()
+        if strand.waits and strand.waits == strand.open:
+            self._run.settle_down()
+
+    @contextmanager
+    def _waits(self) -> Iterator[None]:
+        """A section in which an operation of the current strand only waits."""
+        strand = STRAND.get()
+        strand.waits += 1
+        if strand.waits == strand.open:
+            self._run.settle_down()
+        try:
+            yield
+        finally:
+            if strand.waits == strand.open:
+                self._run.begin_work()
+            strand.waits -= 1
 
 
 _SLEEP = Work("sleep", pure=True)

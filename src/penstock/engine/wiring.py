@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock.core.graph import find_cycle
-from penstock.core.ports import Port, look_up
 from penstock.core.problems import Path, suggest
 from penstock.core.spec import FlowSpec, Link
 from penstock.document.findings import Findings
-from penstock.engine.kind import Node
+from penstock.engine.interface import Interface
 from penstock.engine.types import can_meet, type_name
 
 
 class Wiring:
     """The nodes of a flow and the links between them, each in its own terms: keys and ports.
 
-    nodes: those that could be made. outgoing, incoming: by node; what comes in is told with
-    the node it comes from. edges: where links lead, whatever their ports. clear: every link
-    is known and leads to a port, so that a port without one has none.
+    faces: the ports of the nodes, as far as they are known. outgoing, incoming: by node;
+    what comes in is told with the node it comes from. edges: where links lead, whatever
+    their ports. clear: every link is known and leads to a port, so that a port without a
+    link has none.
     """
 
-    def __init__(self, spec: FlowSpec, nodes: Mapping[str, Node], findings: Findings) -> None:
+    def __init__(self, spec: FlowSpec, faces: Mapping[str, Interface], findings: Findings) -> None:
         self.specs = {node.key: node for node in spec.nodes}
-        self.nodes = nodes
+        self.faces = faces
         self.findings = findings
         self.incoming: dict[str, list[tuple[str, Link]]] = {key: [] for key in self.specs}
         self.outgoing: dict[str, list[Link]] = {key: [] for key in self.specs}
@@ -45,7 +45,7 @@ class Wiring:
 
     def is_call(self, source: str, port: str) -> bool:
         """Whether what hangs from this out-port is called."""
-        declared = out_port(self.nodes[source], port) if source in self.nodes else None
+        declared = self.faces[source].output(port) if source in self.faces else None
         return declared is not None and declared.call
 
     def _resolve(self, source: str, link: Link) -> Link:
@@ -55,13 +55,13 @@ class Wiring:
         """
         key = link.node if link.node in self.specs else self._by_id.get(link.node, link.node)
         port, to = link.port, link.to
-        if source in self.nodes:
-            port = self.nodes[source].port_aliases.get(port, port)
-        goal = self.nodes.get(key)
+        if source in self.faces:
+            port = self.faces[source].own(port)
+        goal = self.faces.get(key)
         if goal is not None:
-            to = goal.port_aliases.get(to, to)
-            if to == "in" and "in" not in (ports := goal.ports()[0]):
-                plain = [name for name in ports if not name.endswith("[]")]
+            to = goal.own(to)
+            if to == "in" and "in" not in goal.inputs:
+                plain = [name for name in goal.inputs if not name.endswith("[]")]
                 to = plain[0] if len(plain) == 1 else to
         return Link(port=port, node=key, to=to, at=link.at)
 
@@ -73,16 +73,16 @@ class Wiring:
             report(f"no node is named `{link.node}`", link.at, hint=suggest(link.node, self.specs))
             return False
         self.incoming[link.node].append((source, link))
-        kind, goal = self.nodes.get(source), self.nodes.get(link.node)
-        leaves = None if kind is None else out_port(kind, link.port)
-        arrives = None if goal is None else look_up(goal.ports()[0], link.to)
-        if kind is not None and leaves is None:
-            hint = suggest(link.port, (*kind.ports()[1], "error"))
-            report(f"`{kind.kind}` has no out-port `{link.port}`", link.at, hint=hint)
-        if goal is not None and arrives is None:
+        here, there = self.faces.get(source), self.faces.get(link.node)
+        leaves = here and here.output(link.port)
+        arrives = there and there.input(link.to)
+        if here and leaves is None:
+            hint = suggest(link.port, (*here.outputs, "error"))
+            report(f"`{here.kind.kind}` has no out-port `{link.port}`", link.at, hint=hint)
+        if there and arrives is None:
             self.clear = False
-            hint = suggest(link.to, goal.ports()[0])
-            report(f"`{goal.kind}` has no in-port `{link.to}`", link.at, hint=hint)
+            hint = suggest(link.to, there.inputs)
+            report(f"`{there.kind.kind}` has no in-port `{link.to}`", link.at, hint=hint)
         if leaves is None or arrives is None:
             return False
         if not can_meet(leaves.type, arrives.type):
@@ -106,11 +106,6 @@ class Wiring:
             link.at,
             hint="to repeat something, call it from a `loop` or a `retry`",
         )
-
-
-def out_port(node: Node, name: str) -> Port | None:
-    """The declaration of an out-port; every node has `error`."""
-    return look_up(node.ports()[1], name) or (Port() if name == "error" else None)
 
 
 def _wires(path: Path) -> bool:

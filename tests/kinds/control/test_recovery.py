@@ -283,3 +283,25 @@ async def test_a_delay_waits_for_what_is_left_of_it(tmp_path: Path) -> None:
         assert later.pending[-1] == pytest.approx(86400)
         later.advance(86400)
         await run.result()
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "said"),
+    [
+        ("retry", EventType.NODE_MESSAGE, ["attempt 1 of 3", "attempt 2 of 3"]),
+        ("loop, in turn", EventType.NODE_PROGRESS, [0.25, 0.5, 0.75, 1.0]),
+    ],
+)
+async def test_what_a_node_says_is_said_once_however_often_its_run_is_put_aside(
+    tmp_path: Path, name: str, type_: str, said: list[Any]
+) -> None:
+    scheme, clock = World().scheme(), FakeClock()
+    flow = load(tmp_path, ALL_KINDS[name][0].replace(" 2s", " 90s").replace(" 10s", " 90s"), scheme)
+    async with (
+        passing_time(clock),
+        Runtime(MemoryStore(), scheme=scheme, clock=clock, evict_after=0) as runtime,
+    ):
+        events = await whole_stream(await runtime.start(flow))
+    assert EventType.RUN_RESUMED in {event.type for event in events}
+    notes = [event.data for event in events if event.type == type_]
+    assert [note.get("fraction") or note["message"][:14] for note in notes] == said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +61,46 @@ def _print_table(console: Console, rows: list[RunRow]) -> None:
     import time
 
     now = time.time()
-    flow = max(len(row.flow) for row in rows)
-    for row in rows:
-        mark = MARKS[row.state]
-        state = console.style(f"{mark.symbol} {row.state:9}", mark.style, stream=console.stdout)
-        took = format_seconds((row.ended or now) - row.started)
-        note = row.error.partition("\n")[0]
-        if row.state is RunState.WAITING and row.wake_at is not None:
-            note = f"goes on {_when(row.wake_at)}"
-        console.out(
-            f"{row.fid}  {state}  {row.flow:{flow}}  {_when(row.started)}  {took:>7}  {note}".rstrip()
-        )
+    table = [_texts(row, now) for row in rows]
+    width = {name: max(len(texts[name]) for texts in table) for name in table[0]}
+    shown = _fitting(width, console.columns)
+    for row, texts in zip(rows, table, strict=True):
+        style = MARKS[row.state].style
+        cells = [
+            console.style(text, style, stream=console.stdout) if name in ("mark", "state") else text
+            for name in shown
+            for text in [f"{texts[name]:{width[name]}}"]
+        ]
+        console.out("  ".join(cells).rstrip())
+
+
+def _texts(row: RunRow, now: float) -> dict[str, str]:
+    """What a line says, by the name of its column."""
+    note = row.error.partition("\n")[0]
+    if row.state is RunState.WAITING and row.wake_at is not None:
+        note = f"goes on {_when(row.wake_at)}"
+    took = format_seconds((row.ended or now) - row.started)
+    return {
+        "fid": row.fid,
+        "mark": MARKS[row.state].symbol,
+        "state": f"{MARKS[row.state].symbol} {row.state}",
+        "flow": row.flow,
+        "started": _when(row.started),
+        "took": f"{took:>7}",
+        "note": note,
+    }
+
+
+def _fitting(width: Mapping[str, int], columns: int | None) -> list[str]:
+    """The columns that a terminal has room for; those that say least are left out first."""
+    shown = [name for name in width if name != "mark"]
+    for name in ("started", "took", "state", "note"):
+        if columns is None or sum(width[one] + 2 for one in shown if one != "note") - 2 <= columns:
+            break
+        if name == "state":
+            shown.insert(1, "mark")
+        shown.remove(name)
+    return shown
 
 
 def _when(seconds: float) -> str:

@@ -102,7 +102,7 @@ async def _choose(app: App, fid: str | None) -> str | None:
 
 
 def _resume_all(app: App, loader: Loader) -> Exit:
-    from penstock.cli.execution import leave, signals
+    from penstock.cli.execution import LEAVE, leave, signals
     from penstock.engine.runtime import Runtime
 
     async def main() -> Exit:
@@ -118,7 +118,8 @@ def _resume_all(app: App, loader: Loader) -> Exit:
                 if not stopping.done():
                     stopping.set_result(None)
 
-            with signals({signal.SIGINT: stop, signal.SIGTERM: stop}):
+            handlers = dict.fromkeys((signal.SIGINT, *LEAVE), stop)
+            with signals(handlers, stuck=lambda: None):
                 app.console.say(f"{len(resumed)} run{'s' * (len(resumed) > 1)} resumed")
                 codes = await _ends(app, resumed, stopping)
         return _worst(app, codes)

@@ -40,7 +40,7 @@ MAX_CHARACTERS: Final = 1000
 @click.option(
     "--full",
     is_flag=True,
-    help="Show all nodes, those inside of finished loops too, and all of the result.",
+    help="Show all nodes, those in finished loops, too, and the whole result.",
 )
 @click.option("--events", is_flag=True, help="Print the events of the run, one line of JSON each.")
 @options.as_json
@@ -137,9 +137,7 @@ def _print_graph(app: App, picture: Picture) -> None:
             )
         console.out("".join(pieces).rstrip())
     if columns is not None and width > columns:
-        console.hint(
-            f"the graph has {width} columns, the terminal {columns}; --svg FILE makes a picture"
-        )
+        console.hint(f"the graph is {width} columns wide, the terminal {columns}; --svg FILE draws it")
 
 
 def _print(app: App, found: _Found, *, full: bool) -> None:

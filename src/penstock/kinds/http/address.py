@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus, urlencode, urlsplit
 from penstock.core.errors import NodeError
 from penstock.core.payload import Payload, to_json
 
-_USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
+_USERINFO: Final = re.compile(r"(?:(?<=//)|^)[^/?#]*@")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _SECRET: Final = re.compile(
     r"token|secret|passw|pwd|signature|credential|api[_-]?key|access[_-]?key|auth(?!or)|jwt"
@@ -82,8 +82,12 @@ def check(url: Payload) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port  # the port is read because that may raise
-    except ValueError as error:
-        raise _refused(f"`{masked(url)}` is no address: {error}", "check its host and port") from None
+    except ValueError:
+        # Not shown: a password with a slash in it would pass for a port and a path.
+        raise _refused(
+            "the host or the port of the address is broken",
+            "check both; in a user's name or password write / as %2F, and @ as %40",
+        ) from None
     if parts.scheme.lower() not in ("http", "https") or not host:
         raise _refused(
             f"`{masked(url)}` is not an address that HTTP can reach",

@@ -104,7 +104,7 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
     }
 
     def check(self) -> None:
-        for name, refuse in (("url", check), ("method", _method)):
+        for name, refuse in (("url", check), ("method", _method), ("proxy", check)):
             try:
                 if getattr(self, name) is not None:
                     refuse(getattr(self, name))

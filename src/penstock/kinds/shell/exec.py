@@ -6,7 +6,7 @@ import errno
 import os
 import shlex
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -148,7 +148,7 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
             raise ValueError("`command` is empty")
         return [*words, *args]
 
-    def _environment(self, more: Mapping[str, str], ctx: NodeContext) -> dict[str, str]:
+    def _environment(self, more: dict[str, str], ctx: NodeContext) -> dict[str, str]:
         own = {
             "PENSTOCK_FID": ctx.fid,
             "PENSTOCK_NODE": ctx.node,
