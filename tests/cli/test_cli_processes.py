@@ -37,6 +37,17 @@ def stuck() -> None:
 async def hanging(ctx) -> None:
     await ctx.step(stuck)
 """
+SPINNING = """
+import sys
+from penstock import flow
+
+
+@flow
+async def spinning(ctx) -> None:
+    print("spinning", file=sys.stderr, flush=True)
+    while True:
+        pass
+"""
 
 
 @pytest.fixture
@@ -44,6 +55,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a command as a process of its own; it is killed at the end of the test."""
     (tmp_path / "slow.yaml").write_text(SLOW)
     (tmp_path / "hanging.py").write_text(STUCK)
+    (tmp_path / "spinning.py").write_text(SPINNING)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
     environment |= {"PENSTOCK_STORE": f"sqlite:///{tmp_path}/runs.db", "PYTHONUNBUFFERED": "1"}
     processes: list[subprocess.Popen[str]] = []
@@ -98,10 +110,13 @@ def test_ctrl_c_cancels_the_run_and_exits_with_3(start: Callable[..., subprocess
     assert [row["state"] for row in rows(start)] == ["cancelled"]
 
 
-def test_sigterm_leaves_the_run_to_be_resumed(start: Callable[..., subprocess.Popen[str]]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_shutdown_leaves_the_run_to_be_resumed(
+    start: Callable[..., subprocess.Popen[str]], number: signal.Signals
+) -> None:
     process = start("run", "slow.yaml")
     wait_for_line(process, "waiting until")
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     code, _, err = finish(process)
     assert code == 3
     (row,) = rows(start)
@@ -124,6 +139,41 @@ def test_a_second_ctrl_c_ends_at_once_even_when_a_thread_hangs(
     process.send_signal(signal.SIGINT)
     code, _, _ = finish(process)
     assert code == 3
+
+
+def test_a_second_ctrl_c_ends_even_code_that_never_waits(
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = start("run", "spinning.py")
+    wait_for_line(process, "spinning")
+    while process.poll() is None:  # two that come too close count as one
+        process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    assert code == 3
+    assert "Traceback" not in err
+    (row,) = rows(start)
+    assert f"`penstock runs resume {row['fid']}` goes on" in err
+
+
+def test_a_run_whose_terminal_is_closed_is_left_to_be_resumed(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "work.yaml").write_text(
+        "flow: work\nnodes: [{kind: shell.exec, name: sh, command: 'echo pid $$.; sleep 600'}]\n"
+    )
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        environment = os.environ | {"PENSTOCK_STORE": f"sqlite:///{tmp_path}/runs.db", "TERM": "xterm"}
+        os.execve(sys.executable, [sys.executable, "-m", "penstock", "run", "work.yaml"], environment)
+    seen = b""
+    while (found := re.search(rb"pid (\d+)\.", seen)) is None:
+        seen += os.read(terminal, 65536)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(found[1]), 0)
+    assert [row["state"] for row in rows(start)] == ["running"]
 
 
 def test_one_ctrl_c_is_enough_when_a_thread_hangs(start: Callable[..., subprocess.Popen[str]]) -> None:

@@ -207,6 +207,16 @@ def test_beyond_a_hundred_problems_only_their_number_is_told() -> None:
             id="a call whose link is misspelt",
         ),
         pytest.param(
+            "[{kind: debug.log, name: a, massage: x}]",
+            "nodes[0].massage: `debug.log` has no field `massage`",
+            id="a port whose field is misspelt",
+        ),
+        pytest.param(
+            "[{kind: call, name: a, flwo: x.yaml}]",
+            "nodes[0].flwo: `call` has no field `flwo`",
+            id="a needed field that is misspelt",
+        ),
+        pytest.param(
             "[{kind: nope, name: a, links: {out: b}}, {kind: test.parse, name: b}]",
             "nodes[0].kind: unknown kind",
             id="a port that an unknown kind feeds",

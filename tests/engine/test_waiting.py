@@ -306,6 +306,8 @@ async def test_many_waiting_runs_are_put_aside_at_once(clock: FakeClock) -> None
     nap = graph("{flow: f, nodes: [{kind: time.delay, name: a, duration: 1d}]}")
     async with Runtime("memory:", clock=clock) as runtime:
         runs = [await runtime.start(nap, n=n) for n in range(RESIDENT + 50)]
+        for run in runs[-50:]:
+            await seen(run, "run.waiting")
         await until(lambda: resident(runtime) <= RESIDENT)
         await pass_time(clock, DAY)
         results = await asyncio.gather(*(result_of(run) for run in runs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TextIO
@@ -86,6 +87,15 @@ class Console:
         if not text:
             return
         self.say(f"{self.style('hint:', 'cyan')} {text}")
+
+    def hang_up(self) -> None:
+        """The terminal is gone: what would be written to it goes nowhere, and is no error."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (self.stdout, self.stderr):
+            # A terminal that is gone no longer says that it is one, but still is a device.
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
     @property
     def columns(self) -> int | None:

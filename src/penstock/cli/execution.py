@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from penstock.cli.app import App
@@ -125,7 +126,12 @@ async def execute(app: App, run: Run, shown: Sequence[View]) -> RunRecord:
         app.console.say("cancelling; Ctrl-C again leaves the run as it is, to be resumed", "dim")
         cancelling.append(asyncio.create_task(run.cancel(reason="Ctrl-C"), name="penstock:cancel"))
 
-    leaving = dict.fromkeys(LEAVE, lambda: stop(at_once=False))
+    def leave_run(number: signal.Signals) -> None:
+        if number.name == "SIGHUP":
+            app.console.hang_up()
+        stop(at_once=False)
+
+    leaving = {number: partial(leave_run, number) for number in LEAVE}
     with signals({signal.SIGINT: interrupt, **leaving}, stuck=lambda: report_stopped(app, run.fid)):
         try:
             await asyncio.wait((ending, stopping), return_when=asyncio.FIRST_COMPLETED)

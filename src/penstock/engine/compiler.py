@@ -89,6 +89,7 @@ def _interfaces(spec: FlowSpec, nodes: Mapping[str, Node], decoder: Decoder) -> 
 def _check(spec: FlowSpec, wiring: Wiring) -> FlowSpec:
     """The spec with its inputs; of what is wrong, only what does not follow from something else."""
     spec = with_inputs(spec, wiring)
+    wiring.findings.next_stage()
     if wiring.clear:
         check_feeds(spec, wiring)
         if len(wiring.faces) == len(wiring.specs):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from penstock.core.errors import DocumentError
 from penstock.core.payload import Payload
-from penstock.core.problems import Path, suggest
+from penstock.core.problems import Path, nearest, suggest
 from penstock.core.spec import EnvRef, NodeSpec, decode_hook
 from penstock.document.findings import Findings
 from penstock.engine.binding import Binder
@@ -93,9 +93,7 @@ class Decoder:
         for name, value in spec.config.items():
             path = (*spec.config_at, name)
             if name not in hints:
-                common = NODE_FIELDS if spec.config_at == spec.at else ()
-                text = f"`{spec.kind}` has no field `{name}`"
-                self._report(text, path, hint=suggest(name, (*hints, *common)), at_key=True)
+                self._report_unknown(spec, name, hints)
                 continue
             try:
                 rendered = environment.render(value)
@@ -105,9 +103,19 @@ class Decoder:
                 self._report(text, (*path, *inner))
         missing = [name for name in kind.required_config() if name not in spec.config]
         for name in missing:
-            text, hint = f"`{spec.kind}` needs the field `{name}`", f"add `{name}: …`"
-            self._report(text, spec.at, hint=hint, about=(*spec.config_at, name))
+            about = (*spec.config_at, name)
+            if about not in self.findings.places:
+                text, hint = f"`{spec.kind}` needs the field `{name}`", f"add `{name}: …`"
+                self._report(text, spec.at, hint=hint, about=about)
         return decoded if len(decoded) == len(spec.config) and not missing else None
+
+    def _report_unknown(self, spec: NodeSpec, name: str, known: Iterable[str]) -> None:
+        common = NODE_FIELDS if spec.config_at == spec.at else ()
+        text, hint = f"`{spec.kind}` has no field `{name}`", suggest(name, (*known, *common))
+        self._report(text, (*spec.config_at, name), hint=hint, at_key=True)
+        meant = nearest(name, known)
+        if meant is not None:  # what is misspelt is not missing as well
+            self.findings.doubt((*spec.config_at, meant))
 
     def _report(
         self,

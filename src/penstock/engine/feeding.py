@@ -26,13 +26,14 @@ def with_inputs(spec: FlowSpec, wiring: Wiring) -> FlowSpec:
     return msgspec.structs.replace(spec, inputs=implied, required=tuple(implied))
 
 
-def check_feeds(spec: FlowSpec, wiring: Wiring) -> None:
+def check_feeds(flow: FlowSpec, wiring: Wiring) -> None:
     """Report every in-port that neither a link, the config, an input nor a default feeds."""
     entries = set(wiring.entries)
     for key, face in wiring.faces.items():
+        node = wiring.specs[key]
         fed = {link.to for _, link in wiring.incoming[key]}
-        for port, _ in _open_ports(face, wiring.specs[key]):
-            if port in fed or (key in entries and port in spec.inputs):
+        for port, _ in _open_ports(face, node):
+            if port in fed or (key in entries and port in flow.inputs):
                 continue
             ways = "link something to it"
             if port in face.kind.config_types():
@@ -40,7 +41,8 @@ def check_feeds(spec: FlowSpec, wiring: Wiring) -> None:
             if key in entries:
                 ways += f", or declare `{port}` under `inputs`"
             message = f"in-port `{port}` of `{key}` gets no value"
-            wiring.findings.report(message, wiring.specs[key].at, hint=ways)
+            about = (*node.config_at, port)
+            wiring.findings.report(message, node.at, hint=ways, about=about)
 
 
 def check_outputs(spec: FlowSpec, wiring: Wiring) -> None:
@@ -67,17 +69,11 @@ def own_outputs(spec: FlowSpec, wiring: Wiring) -> dict[str, str]:
 
 
 def _open_ports(face: Interface, spec: NodeSpec) -> list[tuple[str, Port]]:
-    """In-ports that need a value which neither the config nor a default gives.
-
-    A field that the config must have is told when it is decoded.
-    """
+    """In-ports that need a value which neither the config nor a default gives."""
     return [
         (name, about)
         for name, about in face.inputs.items()
-        if about.required
-        and not name.endswith("[]")
-        and name not in spec.config
-        and name not in face.kind.required_config()
+        if about.required and not name.endswith("[]") and name not in spec.config
     ]
 
 

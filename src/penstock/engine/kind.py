@@ -136,7 +136,7 @@ def _hints_of(kind: type[Node], names: list[str]) -> dict[str, Any]:
     """The hints of these fields alone: others may name what only a type checker imports."""
     hints: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
-        own = {name: hint for name, hint in base.__dict__.get("__annotations__", {}).items() if name in names}
+        own = {name: hint for name, hint in inspect.get_annotations(base).items() if name in names}
         holder = type(base.__name__, (), {"__annotations__": own, "__module__": base.__module__})
         hints |= get_type_hints(holder, include_extras=True)
     return {name: hints[name] for name in names}

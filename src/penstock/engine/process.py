@@ -20,34 +20,17 @@ from typing import TYPE_CHECKING
 
 from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload
-from penstock.core.policies import Join, Strategy
+from penstock.core.policies import Strategy
 from penstock.core.ports import Emit
 from penstock.engine.firing import Failure, fire
+from penstock.engine.gate import Gate
 from penstock.engine.outputs import NOTHING, checked
+from penstock.engine.response import Response
 
 if TYPE_CHECKING:
+    from penstock.engine.gate import Branch
     from penstock.engine.live import LiveRun
     from penstock.engine.plan import Plan, Route, Vertex
-
-Branch = tuple[int, ...]
-"""The link ordinals and packet numbers chosen on the way: the same on every replay."""
-
-
-class _Gate:
-    """What has arrived at a vertex that needs bookkeeping, in one process.
-
-    pending: links not settled yet. live: firings ready or running. inbox: in-port →
-    packets with their branches, for a join.
-    """
-
-    __slots__ = ("done", "fired", "inbox", "live", "pending")
-
-    def __init__(self, pending: int) -> None:
-        self.pending = pending
-        self.live = 0
-        self.fired = False
-        self.done = False
-        self.inbox: dict[str, list[tuple[Branch, Payload]]] = {}
 
 
 class Process:
@@ -58,13 +41,12 @@ class Process:
     """
 
     __slots__ = (
-        "_captured",
         "_exits",
         "_gates",
         "_group",
-        "_leaves",
         "_parent",
         "_ready",
+        "_response",
         "_spare",
         "_stopping",
         "on_error",
@@ -89,9 +71,8 @@ class Process:
         self._parent = parent
         self._stopping = False
         self._ready: deque[tuple[Vertex, dict[str, Payload], Branch]] = deque()
-        self._gates: dict[int, _Gate] = {}
-        self._leaves: list[tuple[int, Branch, Payload]] = []
-        self._captured: dict[str, list[tuple[Branch, Payload]]] = {}
+        self._gates: dict[int, Gate] = {}
+        self._response = Response()
         self._group: asyncio.TaskGroup | None = None
         self._spare = False
         self._exits: AsyncExitStack | None = None
@@ -121,7 +102,7 @@ class Process:
     async def _execute(self) -> Payload:
         if self.plan.inline and self.run.journal.silent:
             self._drain()
-            return self._response()
+            return self._response.value(self.plan)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -142,7 +123,7 @@ class Process:
             await self._release(None)
         except Exception as error:
             raise Failure(Error.from_exception(error, node=self.path.rstrip("/")), error) from error
-        return self._response()
+        return self._response.value(self.plan)
 
     async def _release(self, error: BaseException | None) -> None:
         if self._exits is None:
@@ -243,10 +224,8 @@ class Process:
     def _complete(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
         """Send what a firing emitted, and settle the vertex if it can fire no more."""
         routes = vertex.routes
-        if outputs and not any(port in routes and _travels(outputs[port]) for port in outputs):
-            self._contribute(vertex, outputs, branch)
-        if vertex.captures:
-            self._capture(vertex, outputs, branch)
+        if vertex.captures or vertex.many_ports or not any(port in routes for port in outputs):
+            self._response.add(vertex, outputs, branch)
         if not vertex.once:
             self._send_repeated(vertex, outputs, branch)
             return
@@ -274,32 +253,14 @@ class Process:
         gate = self._gates[vertex.index]
         gate.live -= 1
         if gate.pending == 0 and gate.live == 0:
-            self._close_all(vertex)
+            gate.done = True
+            self._finish(vertex)
 
     def _deliver_packets(self, route: Route, payload: Payload, branch: Branch) -> None:
         """Numbered even when it is one, so that no two packets bear the same branch."""
         packets = payload if type(payload) is Emit else (payload,)
         for number, packet in enumerate(packets):
             self._deliver(route, packet, (*branch, number))
-
-    def _capture(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
-        """Keep what the flow's named outputs want of this firing."""
-        for field, port in vertex.captures:
-            if port in outputs:
-                payload = outputs[port]
-                shown = list(payload) if type(payload) is Emit else payload
-                self._captured.setdefault(field, []).append((branch, shown))
-
-    def _contribute(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
-        """A leaf: what it emitted is part of the response."""
-        sent = {
-            port: list(payload) if type(payload) is Emit else payload
-            for port, payload in outputs.items()
-            if type(payload) is not Emit or payload
-        }
-        if sent:
-            payload = next(iter(sent.values())) if len(sent) == 1 else sent
-            self._leaves.append((vertex.order, branch, payload))
 
     def _arrive(self, route: Route, payload: Payload) -> None:
         """The one packet of a link from a vertex that fires once; the link settles."""
@@ -326,99 +287,58 @@ class Process:
         gate.fired = True
         self._ready.append((target, {**target.base, route.port: payload}, branch))
 
-    def _gate(self, vertex: Vertex) -> _Gate:
+    def _gate(self, vertex: Vertex) -> Gate:
         gate = self._gates.get(vertex.index)
         if gate is None:
-            gate = self._gates[vertex.index] = _Gate(vertex.in_links)
+            gate = self._gates[vertex.index] = Gate(vertex.in_links)
         return gate
 
-    def _close_all(self, vertex: Vertex) -> None:
-        for found in vertex.routes.values():
-            for route in found:
-                self._close(route)
-
     def _close(self, route: Route) -> None:
-        """A link settles. Skipping goes on along an explicit stack: chains may be long."""
-        stack = [route]
+        """A link settles."""
+        if self._finishes(route):
+            self._finish(route.target)
+
+    def _finish(self, vertex: Vertex) -> None:
+        """A vertex can fire no more, or never could: its links settle.
+
+        What follows from it goes along a stack of its own: chains may be long.
+        """
+        stack = [vertex]
         while stack:
-            closing = stack.pop()
-            skipped = self._settle(closing)
-            if skipped is None:
-                continue
-            self._tell_skipped(self.path + skipped.name)
-            stack.extend(
-                route for found in reversed(skipped.routes.values()) for route in reversed(found)
-            )
+            vertex = stack.pop()
+            gate = self._gates.get(vertex.index)
+            if gate is None or not gate.fired:
+                self._tell_skipped(self.path + vertex.name)
+            links = (route for found in vertex.routes.values() for route in found)
+            stack += reversed([route.target for route in links if self._finishes(route)])
 
     def _tell_skipped(self, name: str) -> None:
         if self.run.replay is None or not self.run.replay.skipped(name):
             self.run.journal.emit(EventType.NODE_SKIPPED, name, {})
 
-    def _settle(self, route: Route) -> Vertex | None:
-        """Take note of a settled link; returns its target if that is skipped by it."""
+    def _finishes(self, route: Route) -> bool:
+        """Take note of a settled link; whether its target can fire no more, and is not about to."""
         target = route.target
         if target.solo:
-            return target
+            return True
         gate = self._gate(target)
         gate.pending -= 1
         if gate.done:
-            return None
-        if len(target.linked) == 1:
-            if gate.pending or gate.live:
-                return None
-            gate.done = True
-            if not gate.fired:
-                return target
-            self._close_all(target)
-            return None
-        if target.once and target.join is Join.ALL and route.port not in gate.inbox:
-            gate.done = True
-            return target
-        if gate.pending:
-            return None
-        gate.done = True
-        return None if self._join(target, gate) else target
-
-    def _join(self, vertex: Vertex, gate: _Gate) -> bool:
-        """Fire a join whose links have all settled; False when there is nothing to fire.
-
-        Packets of a port are paired in the order of their branches, never of their
-        arrival, so that a replay pairs them alike.
-        """
-        ports = [port for port in vertex.linked if port in gate.inbox]
-        if not ports or (vertex.join is Join.ALL and len(ports) < len(vertex.linked)):
             return False
-        if vertex.once:
-            self._ready.append(
-                (vertex, vertex.base | {port: gate.inbox[port][0][1] for port in ports}, ())
-            )
+        if len(target.linked) == 1:
+            gate.done = not gate.pending and not gate.live
+            return gate.done
+        if gate.lacks(target, route.port):
+            gate.done = True
             return True
-        packets = {port: sorted(gate.inbox[port], key=lambda packet: packet[0]) for port in ports}
-        sizes = [len(found) for found in packets.values()]
-        for number in range(min(sizes) if vertex.join is Join.ALL else max(sizes)):
-            came = {port: found[number][1] for port, found in packets.items() if number < len(found)}
+        if gate.pending:
+            return False
+        gate.done = True
+        for inputs, branch in gate.joined(target):
             gate.live += 1
-            self._ready.append((vertex, vertex.base | came, (number,)))
-        return True
-
-    # --- the response -------------------------------------------------------------
-
-    def _response(self) -> Payload:
-        if self.plan.outputs:
-            return {field: self._output(field) for field in self.plan.outputs}
-        leaves = self._leaves
-        if not leaves:
-            return None
-        if len(leaves) == 1:
-            return leaves[0][2]
-        return [payload for _, _, payload in sorted(leaves, key=lambda leaf: leaf[:2])]
-
-    def _output(self, field: str) -> Payload:
-        """A named output: one payload, or a list where the node fired several times."""
-        found = self._captured.get(field, [])
-        if len(found) > 1:
-            return [payload for _, payload in sorted(found, key=lambda item: item[0])]
-        return found[0][1] if found else None
+            gate.fired = True
+            self._ready.append((target, inputs, branch))
+        return not gate.fired
 
 
 def _entry_inputs(vertex: Vertex, inputs: Mapping[str, Payload]) -> dict[str, Payload]:
@@ -430,11 +350,6 @@ def _entry_inputs(vertex: Vertex, inputs: Mapping[str, Payload]) -> dict[str, Pa
         elif port == "in" and found.get("in") is None:
             found["in"] = dict(inputs)
     return found
-
-
-def _travels(payload: Payload) -> bool:
-    """Whether there is a packet: an `Emit` may hold none."""
-    return type(payload) is not Emit or bool(payload)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -101,9 +101,11 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _refuse_strangers(database: sqlite3.Connection, path: Path, newest: int) -> None:
-    version = _version(database)
-    (application,) = database.execute("PRAGMA application_id").fetchone()
-    (size,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    # One statement, so one snapshot: another process may be making the tables just now.
+    application, version, size = database.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "
+        "FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
     if application != APPLICATION_ID and (application, version, size) != (0, 0, 0):
         raise StoreError(
             f"`{path}` is the database of another program", remedy="name another file with --store"

@@ -1,0 +1,65 @@
+"""The response of a process: what its leaves contributed, or what its flow names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from penstock.core.ports import Emit
+
+if TYPE_CHECKING:
+    from penstock.core.payload import Payload
+    from penstock.engine.gate import Branch
+    from penstock.engine.plan import Plan, Vertex
+
+
+class Response:
+    """Gathers what firings contribute, in whatever order they end."""
+
+    __slots__ = ("_captured", "_leaves")
+
+    def __init__(self) -> None:
+        self._leaves: list[tuple[int, Branch, Payload]] = []
+        self._captured: dict[str, list[tuple[Branch, Payload]]] = {}
+
+    def add(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
+        """Take what a firing emitted, as far as the response wants it."""
+        if outputs and not any(port in vertex.routes and _travels(outputs[port]) for port in outputs):
+            self._add_leaf(vertex, outputs, branch)
+        for field, port in vertex.captures:
+            if port in outputs:
+                self._captured.setdefault(field, []).append((branch, _shown(outputs[port])))
+
+    def _add_leaf(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
+        """A firing none of whose packets travelled contributes what it emitted."""
+        sent = {port: _shown(payload) for port, payload in outputs.items() if _travels(payload)}
+        if sent:
+            payload = next(iter(sent.values())) if len(sent) == 1 else sent
+            self._leaves.append((vertex.order, branch, payload))
+
+    def value(self, plan: Plan) -> Payload:
+        """The response, when every vertex of the plan has settled."""
+        if plan.outputs:
+            return {field: self._output(field) for field in plan.outputs}
+        leaves = self._leaves
+        if not leaves:
+            return None
+        if len(leaves) == 1:
+            return leaves[0][2]
+        return [payload for _, _, payload in sorted(leaves, key=lambda leaf: leaf[:2])]
+
+    def _output(self, field: str) -> Payload:
+        """A named output: one payload, or a list where the node fired several times."""
+        found = self._captured.get(field, [])
+        if len(found) > 1:
+            return [payload for _, payload in sorted(found, key=lambda item: item[0])]
+        return found[0][1] if found else None
+
+
+def _travels(payload: Payload) -> bool:
+    """Whether there is a packet: an `Emit` may hold none."""
+    return type(payload) is not Emit or bool(payload)
+
+
+def _shown(payload: Payload) -> Payload:
+    return list(payload) if type(payload) is Emit else payload
