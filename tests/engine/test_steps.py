@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.engine.watching import data_of, pass_time, result_of, seen, story, until
 
-from penstock import Context, Duration, NodeError, Retry, Runtime, flow, step
+from penstock import Context, Duration, NodeError, Retry, Runtime, StepContext, flow, step
 from penstock.core.errors import RunFailed
 from penstock.testing.clock import FakeClock
 
@@ -138,3 +138,56 @@ async def test_a_step_that_was_made_and_not_awaited_does_not_disturb(runtime: Ru
         return await ctx.step(double, 2)
 
     assert await result_of(await runtime.start(forgetful)) == 4
+
+
+async def test_a_step_s_context_goes_where_its_signature_wants_it(runtime: Runtime) -> None:
+    def first(ctx: StepContext, a: int, b: int = 2) -> list[Any]:
+        return [ctx.node, a, b]
+
+    async def between(a: int, ctx: StepContext, b: int = 2) -> list[Any]:
+        return [ctx.node, a, b]
+
+    @step(blocking=False)
+    def last(a: int, b: int = 2, *, ctx: StepContext) -> list[Any]:
+        return [ctx.node, a, b]
+
+    @flow
+    async def all_of_them(ctx: Context) -> Any:
+        return [
+            await ctx.step(first, 1),
+            await ctx.step(first, a=1, b=3),
+            await ctx.step(between, 1, 3),
+            await ctx.step(between, b=3, a=1),
+            await ctx.step(last, 1, 3),
+        ]
+
+    assert await result_of(await runtime.start(all_of_them)) == [
+        ["first#1", 1, 2],
+        ["first#2", 1, 3],
+        ["between#3", 1, 3],
+        ["between#4", 1, 3],
+        ["last#5", 1, 3],
+    ]
+
+
+async def test_all_attempts_of_a_step_have_one_key_and_no_other_step_has_it(runtime: Runtime) -> None:
+    seen_keys: list[tuple[int, str]] = []
+
+    @step(retry=Retry(attempts=3, delay=Duration(0)))
+    async def flaky(ctx: StepContext) -> str:
+        seen_keys.append((ctx.attempt, ctx.idempotency_key))
+        ctx.message(f"attempt {ctx.attempt}")
+        if ctx.attempt < 3:
+            raise RuntimeError("not yet")
+        return ctx.idempotency_key
+
+    @flow
+    async def keyed(ctx: Context) -> Any:
+        return [await ctx.step(flaky), await ctx.step(flaky)]
+
+    run = await runtime.start(keyed)
+    first, second = await result_of(run)
+    assert first != second
+    assert seen_keys == [(number, key) for key in (first, second) for number in (1, 2, 3)]
+    said = data_of(await story(run), "node.message", "flaky#1")
+    assert [note["message"] for note in said] == ["attempt 1", "attempt 2", "attempt 3"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.core.policies import Join
 
@@ -19,8 +19,8 @@ class Gate:
     """The state of one vertex.
 
     pending: links not settled yet. live: firings ready or running. fired: it has fired.
-    done: it can fire no more than it has. inbox: in-port → packets with their branches,
-    for a join.
+    done: it can fire no more than it has. inbox: what came for a join, in-port → packets
+    with their branches, or just the packet of a join that fires once.
     """
 
     __slots__ = ("done", "fired", "inbox", "live", "pending")
@@ -30,7 +30,7 @@ class Gate:
         self.live = 0
         self.fired = False
         self.done = False
-        self.inbox: dict[str, list[tuple[Branch, Payload]]] = {}
+        self.inbox: dict[str, Any] = {}
 
     def lacks(self, vertex: Vertex, port: str) -> bool:
         """Whether a join can never fire, now that a link of this port has settled."""
@@ -46,10 +46,11 @@ class Gate:
         if not ports or (vertex.join is Join.ALL and len(ports) < len(vertex.linked)):
             return
         if vertex.once:
-            yield vertex.base | {port: self.inbox[port][0][1] for port in ports}, ()
+            yield {**vertex.base, **{port: self.inbox[port] for port in ports}}, ()
             return
+        packets: dict[str, list[tuple[Branch, Payload]]]
         packets = {port: sorted(self.inbox[port], key=lambda packet: packet[0]) for port in ports}
         sizes = [len(found) for found in packets.values()]
         for number in range(min(sizes) if vertex.join is Join.ALL else max(sizes)):
             came = {port: found[number][1] for port, found in packets.items() if number < len(found)}
-            yield vertex.base | came, (number,)
+            yield {**vertex.base, **came}, (number,)

@@ -8,13 +8,16 @@ once, which inputs never change, and whether a call needs anything of the engine
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from penstock.core.duration import Duration
 from penstock.core.payload import Payload
 from penstock.core.policies import Join, Retry
-from penstock.core.ports import look_up
+from penstock.core.ports import Ports, look_up
 from penstock.engine.kind import Control, Node
+
+_NO_INPUTS: Final[dict[str, Payload]] = {}
+_NO_PLANS: Final[dict[str, Plan]] = {}
 
 
 class Route:
@@ -93,12 +96,12 @@ class Vertex:
         self.order = 0
         self.linked: tuple[str, ...] = ()
         self.in_links = 0
-        self.base: dict[str, Payload] = {}
+        self.base: Mapping[str, Payload] = _NO_INPUTS
         self.routes: dict[str, tuple[Route, ...]] = {}
-        self.called: dict[str, Plan] = {}
+        self.called: Mapping[str, Plan] = _NO_PLANS
         self.captures: tuple[tuple[str, str], ...] = ()
         self.many_ports: frozenset[str] = frozenset()
-        self.out_ports: frozenset[str] = frozenset(node.ports()[1])
+        self.out_ports: frozenset[str] = frozenset()
         self.once = True
         self.solo = False
         self.plain = False
@@ -169,14 +172,24 @@ def compile_flow(
     return _Compiler(sites).flow(list(entries), dict(outputs or {}))
 
 
+class _Shared:
+    """What the compilers of one flow share.
+
+    plans: of called ports, each compiled once. ports: the names of a kind's out-ports, by
+    the identity of their declaration, which is kept with them.
+    """
+
+    def __init__(self) -> None:
+        self.plans: dict[tuple[str, str], Plan] = {}
+        self.ports: dict[int, tuple[Ports, frozenset[str], frozenset[str]]] = {}
+
+
 class _Compiler:
     """Builds the plan of one entry; every called port gets a compiler of its own."""
 
-    def __init__(
-        self, sites: Mapping[str, Site], known: dict[tuple[str, str], Plan] | None = None
-    ) -> None:
+    def __init__(self, sites: Mapping[str, Site], shared: _Shared | None = None) -> None:
         self.sites = sites
-        self.known = {} if known is None else known
+        self.shared = shared or _Shared()
         self.vertices: dict[str, Vertex] = {}
         self.arriving: dict[str, dict[str, list[Route]]] = {}
 
@@ -236,13 +249,14 @@ class _Compiler:
                 routes.setdefault(port, []).append(route)
                 self.arriving.setdefault(target, {}).setdefault(to, []).append(route)
             vertex.routes = {port: tuple(found) for port, found in routes.items()}
-            vertex.called = {port: self._called(name, port, links) for port, links in called.items()}
+            if called:
+                vertex.called = {port: self._called(name, port, found) for port, found in called.items()}
 
     def _called(self, name: str, port: str, links: list[tuple[str, str]]) -> Plan:
         """The plan of a called port, compiled once however many ways lead to it."""
-        plan = self.known.get((name, port))
+        plan = self.shared.plans.get((name, port))
         if plan is None:
-            plan = self.known[name, port] = _Compiler(self.sites, self.known).called(links)
+            plan = self.shared.plans[name, port] = _Compiler(self.sites, self.shared).called(links)
         return plan
 
     def _classify(self, repeated: set[str]) -> None:
@@ -258,8 +272,7 @@ class _Compiler:
                         route.ordinal = ordinal
             vertex.once = name not in repeated and all(len(routes) == 1 for routes in arriving.values())
             vertex.solo = vertex.once and vertex.in_links == 1
-            declared = vertex.node.ports()[1]
-            vertex.many_ports = frozenset(port for port, about in declared.items() if about.many)
+            vertex.out_ports, vertex.many_ports = self._port_names(vertex.node)
             for port, routes_out in vertex.routes.items():
                 if not vertex.once or port in vertex.many_ports:
                     repeated.update(route.target.name for route in routes_out)
@@ -276,17 +289,31 @@ class _Compiler:
         for vertex in self.vertices.values():
             vertex.follower = _follower(vertex)
 
+    def _port_names(self, node: Node) -> tuple[frozenset[str], frozenset[str]]:
+        """All out-ports of a node and those that may emit many; alike nodes share them.
+
+        Sharing is for speed: what a firing touches should be in the processor's cache.
+        """
+        declared = node.ports()[1]
+        known = self.shared.ports.get(id(declared))
+        if known is None:
+            many = frozenset(port for port, about in declared.items() if about.many)
+            known = self.shared.ports[id(declared)] = (declared, frozenset(declared), many)
+        return known[1:]
+
     def _fill_base(self, vertex: Vertex) -> None:
         site = self.sites[vertex.name]
+        base: dict[str, Payload] = {}
         for port, declared in vertex.node.ports()[0].items():
             if port.endswith("[]"):
                 continue
             if port in vertex.linked and len(vertex.linked) == 1:
                 continue  # always fed; of several, `join: any` may go on without one
             if port in site.config_inputs:
-                vertex.base[port] = site.config_inputs[port]
+                base[port] = site.config_inputs[port]
             elif not declared.required:
-                vertex.base[port] = declared.default
+                base[port] = declared.default
+        vertex.base = base or _NO_INPUTS
 
     def _sources_first(self) -> list[str]:
         """Kahn's algorithm; the graph is known to have no cycle."""

@@ -141,6 +141,7 @@ class Process:
         """Take ready firings until there are none."""
         ready = self._ready
         silent = self.run.journal.silent
+        bare = silent and self.run.slots is None
         while ready and not self._stopping:
             vertex, inputs, branch = ready.popleft()
             if silent and vertex.plain:
@@ -149,21 +150,17 @@ class Process:
             if ready and not self._spare:
                 self._call_spare()
             try:
-                if silent and vertex.bare and self.run.slots is None:
-                    outputs = await self._await_bare(vertex, inputs)
+                if bare and vertex.bare:
+                    outputs = await vertex.run(inputs)
+                    if not vertex.normalised or outputs is None:
+                        outputs = checked(vertex, outputs)
                 else:
                     outputs = await fire(self, vertex, inputs, branch)
             except Failure as failure:
                 outputs = self._caught(vertex, failure)
+            except (Exception, SystemExit) as error:
+                outputs = self._caught(vertex, self._failure(vertex, error))
             self._complete(vertex, outputs, branch)
-
-    async def _await_bare(self, vertex: Vertex, inputs: dict[str, Payload]) -> Mapping[str, Payload]:
-        """Fire an async vertex that needs nothing else, in a run that nobody records."""
-        try:
-            outputs: Mapping[str, Payload] | None = await vertex.run(inputs)
-            return (outputs or NOTHING) if vertex.normalised else checked(vertex, outputs)
-        except (Exception, SystemExit) as error:
-            raise Failure(Error.from_exception(error, node=self.path + vertex.name), error) from error
 
     def _drain(self) -> None:
         ready = self._ready
@@ -189,8 +186,8 @@ class Process:
                 if not vertex.normalised:
                     outputs = checked(vertex, outputs)
             except (Exception, SystemExit) as error:
-                failure = Failure(Error.from_exception(error, node=self.path + vertex.name), error)
-                self._complete(vertex, self._caught(vertex, failure), branch)
+                outputs = self._caught(vertex, self._failure(vertex, error))
+                self._complete(vertex, outputs, branch)
                 return
             follower = vertex.follower
             if follower is None or branch or outputs is None or len(outputs) != 1:
@@ -203,6 +200,9 @@ class Process:
             base = target.base
             inputs = {**base, to: outputs[port]} if base else {to: outputs[port]}
             vertex = target
+
+    def _failure(self, vertex: Vertex, error: BaseException) -> Failure:
+        return Failure(Error.from_exception(error, node=self.path + vertex.name), error)
 
     def _caught(self, vertex: Vertex, failure: Failure) -> Mapping[str, Payload]:
         """What a failed firing sends: its `error` port's packet, or nothing, or the end."""
@@ -270,8 +270,18 @@ class Process:
             inputs = {**base, route.port: payload} if base else {route.port: payload}
             self._ready.append((target, inputs, ()))
             return
-        self._deliver(route, payload, ())
-        self._close(route)
+        if not target.once:
+            self._deliver(route, payload, ())
+            self._close(route)
+            return
+        gate = self._gates.get(target.index)
+        if gate is None:
+            gate = self._gate(target)
+        if not gate.done:
+            gate.inbox[route.port] = payload
+            gate.pending -= 1
+            if not gate.pending:
+                self._join(target, gate)
 
     def _deliver(self, route: Route, payload: Payload, branch: Branch) -> None:
         target = route.target
@@ -333,12 +343,16 @@ class Process:
             return True
         if gate.pending:
             return False
+        return not self._join(target, gate)
+
+    def _join(self, vertex: Vertex, gate: Gate) -> bool:
+        """Fire a join whose links have all settled; whether there was anything to fire."""
         gate.done = True
-        for inputs, branch in gate.joined(target):
+        for inputs, branch in gate.joined(vertex):
             gate.live += 1
             gate.fired = True
-            self._ready.append((target, inputs, branch))
-        return not gate.fired
+            self._ready.append((vertex, inputs, branch))
+        return gate.fired
 
 
 def _entry_inputs(vertex: Vertex, inputs: Mapping[str, Payload]) -> dict[str, Payload]:

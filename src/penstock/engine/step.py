@@ -38,6 +38,23 @@ class Step(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
 
+    def with_context(
+        self, context: StepContext, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """A caller's arguments, and the context where the function's signature wants it."""
+        place = self._context_place
+        if place is None or place > len(args):
+            return args, {**kwargs, self.context: context}
+        return (*args[:place], context, *args[place:]), dict(kwargs)
+
+    @functools.cached_property
+    def _context_place(self) -> int | None:
+        """Which positional parameter the context is, from 0; None when it goes by name alone."""
+        parameter = inspect.signature(self.function).parameters[self.context]
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            return None
+        return list(inspect.signature(self.function).parameters).index(self.context)
+
 
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...

@@ -89,14 +89,16 @@ class Context(Reporter):
         name = self._name(declared.name)
 
         async def attempt(number: int) -> Payload:
+            given, named = args, kwargs
             if declared.context:
-                kwargs[declared.context] = StepContext(self._run, name, number)
+                context = StepContext(self._run, name, number)
+                given, named = declared.with_context(context, args, kwargs)
             if declared.is_async:
-                value = await declared.function(*args, **kwargs)
+                value = await declared.function(*given, **named)
             elif declared.blocking:
-                value = await self._run.in_thread(functools.partial(declared.function, *args, **kwargs))
+                value = await self._run.in_thread(functools.partial(declared.function, *given, **named))
             else:
-                value = declared.function(*args, **kwargs)
+                value = declared.function(*given, **named)
             return normalise(value)
 
         return self._perform(name, attempt, declared.work)
