@@ -17,7 +17,7 @@ class EventType(StrEnum):
     RUN_WAITING = "run.waiting"
     """until: epoch seconds, or None when no timer will wake it."""
     RUN_RESUMED = "run.resumed"
-    """reason: `timer`, `recovery` or `restart` (then `restart`: its number)."""
+    """reason: `timer`, `activity`, `recovery` or `restart` (then `restart`: its number)."""
     RUN_COMPLETED = "run.completed"
     """result, duration_ms; failures: the nodes that failed under `continue`."""
     RUN_FAILED = "run.failed"

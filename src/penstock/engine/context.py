@@ -130,7 +130,7 @@ class NodeContext(Reporter):
     @property
     def resources(self) -> AsyncExitStack:
         """What is opened here is closed when the process ends, whatever the outcome."""
-        return self._process.resources
+        return self._process.resources.stack
 
     def linked(self, port: str) -> bool:
         """Whether anything hangs from this out-port."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from penstock.core.events import EventType
@@ -25,6 +24,7 @@ from penstock.core.ports import Emit
 from penstock.engine.firing import Failure, fire
 from penstock.engine.gate import Gate
 from penstock.engine.outputs import NOTHING, checked
+from penstock.engine.resources import Resources
 from penstock.engine.response import Response
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ class Process:
     """
 
     __slots__ = (
-        "_exits",
         "_gates",
         "_group",
         "_parent",
@@ -52,6 +51,7 @@ class Process:
         "on_error",
         "path",
         "plan",
+        "resources",
         "run",
     )
 
@@ -75,7 +75,7 @@ class Process:
         self._response = Response()
         self._group: asyncio.TaskGroup | None = None
         self._spare = False
-        self._exits: AsyncExitStack | None = None
+        self.resources = Resources(run)
 
     # --- entering -----------------------------------------------------------------
 
@@ -91,14 +91,6 @@ class Process:
             self._arrive(route, value)
         return await self._execute()
 
-    @property
-    def resources(self) -> AsyncExitStack:
-        """Released when the process ends, whatever the outcome."""
-        if self._exits is None:
-            self._exits = AsyncExitStack()
-            self.run.open_resources += 1
-        return self._exits
-
     async def _execute(self) -> Payload:
         if self.plan.inline and self.run.journal.silent:
             self._drain()
@@ -109,10 +101,10 @@ class Process:
                 await self._work()
         except BaseExceptionGroup as failures:
             failure = _first(failures)
-            await self._release(failure)
+            await self.resources.release(failure)
             raise failure from None
         except BaseException as error:
-            await self._release(error)
+            await self.resources.release(error)
             raise
         finally:
             self._group = None
@@ -120,20 +112,10 @@ class Process:
                 self._spare = False
                 self.run.unstarted -= 1
         try:
-            await self._release(None)
+            await self.resources.release(None)
         except Exception as error:
             raise Failure(Error.from_exception(error, node=self.path.rstrip("/")), error) from error
         return self._response.value(self.plan)
-
-    async def _release(self, error: BaseException | None) -> None:
-        if self._exits is None:
-            return
-        exits, self._exits = self._exits, None
-        self.run.open_resources -= 1
-        cause = error.cause if isinstance(error, Failure) else error
-        await exits.__aexit__(
-            type(cause) if cause else None, cause, cause.__traceback__ if cause else None
-        )
 
     # --- firing -------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from penstock.core.policies import OnError
 from penstock.core.spec import Settings, decode_hook
 from penstock.engine.firing import Failure
 from penstock.engine.live import LiveRun
+from penstock.engine.resources import Resources
 from penstock.engine.strand import STRAND, Context, Strand
 
 P = ParamSpec("P")
@@ -133,14 +134,20 @@ class PythonFlow(Generic[P, R]):
         return await self.execute_child(run, inputs, "")
 
     async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
-        from contextlib import AsyncExitStack
-
+        resources = Resources(run)
         run.begin_work()
         try:
-            async with AsyncExitStack() as resources:
-                return await self.invoke(Context(run, resources, path=path), inputs)
+            result = await self.invoke(Context(run, resources, path=path), inputs)
+        except BaseException as error:
+            await resources.release(error)
+            raise
         finally:
             run.settle_down()
+        try:
+            await resources.release(None)
+        except Exception as error:
+            raise Failure(Error.from_exception(error), error) from error
+        return result
 
 
 def _fingerprint(code: CodeType) -> str:

@@ -64,7 +64,7 @@ class Runtime:
         self._recovery = Recovery(self)
         self._recover = recover
         self._executions: dict[str, Execution] = {}
-        self._ends: dict[str, asyncio.Future[Event | None]] = {}
+        self._ends: dict[str, list[asyncio.Future[Event | None]]] = {}
         self._stuck: dict[str, PenstockError] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listening = False
@@ -266,10 +266,9 @@ class Runtime:
 
     async def _end_of(self, fid: str) -> Event | None:
         """The terminal event of a run, or None when it has to be looked for elsewhere."""
-        end = self._ends.get(fid)
-        if end is None:
-            end = self._ends[fid] = asyncio.get_running_loop().create_future()
-        return await asyncio.shield(end)
+        end: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
+        self._ends.setdefault(fid, []).append(end)
+        return await end
 
     def _check(self, fid: str) -> None:
         """Refuse to wait for a run that will not go on here."""
@@ -370,16 +369,15 @@ class Runtime:
     def gave_up(self, fid: str, error: PenstockError) -> None:
         """A run cannot go on here: whoever waits for it, now or later, is told why."""
         self._stuck[fid] = error
-        end = self._ends.pop(fid, None)
-        if end is not None and not end.done():
-            end.set_exception(error)
-            end.exception()  # nobody may be there any more
+        for end in self._ends.pop(fid, ()):
+            if not end.done():
+                end.set_exception(error)
         self.streams.wake(fid)
 
     def _wake_waiters(self, fid: str, event: Event | None = None) -> None:
-        end = self._ends.pop(fid, None)
-        if end is not None and not end.done():
-            end.set_result(event)
+        for end in self._ends.pop(fid, ()):
+            if not end.done():
+                end.set_result(event)
         self.streams.wake(fid)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from penstock.engine.flow import Flow
     from penstock.engine.live import LiveRun
+    from penstock.engine.resources import Resources
 
 
 class Strand:
@@ -58,7 +59,7 @@ class Context(Reporter):
 
     __slots__ = ("_path", "_places", "_resources", "_steps")
 
-    def __init__(self, run: LiveRun, resources: AsyncExitStack, *, path: str = "") -> None:
+    def __init__(self, run: LiveRun, resources: Resources, *, path: str = "") -> None:
         node = path.removesuffix("/")
         told = run.replay.told(node, firing=False) if run.replay is not None else 0
         super().__init__(run, node, 1, told=told)
@@ -70,7 +71,7 @@ class Context(Reporter):
     @property
     def resources(self) -> AsyncExitStack:
         """What is opened here is closed when the run ends, whatever the outcome."""
-        return self._resources
+        return self._resources.stack
 
     def step(
         self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
