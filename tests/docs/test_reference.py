@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import re
+from pathlib import Path
+from typing import Final
 
 import pytest
 from tests.docs.page import WEB, follow
 from tests.docs.snippets import snippets_of
 
+import penstock
 from penstock.core.events import EventType
 from penstock.engine.scheme import kinds_of
 from penstock.kinds import standard_scheme
 from reference import generated_pages
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+DOCS: Final = Path(__file__).parents[2] / "docs"
 KINDS: Final = sorted(kind.kind for kind in kinds_of(standard_scheme()))
 
 WORLD: Final = {
@@ -58,3 +59,15 @@ def test_every_kind_has_a_page(pages: dict[str, str]) -> None:
 
 def test_every_event_type_is_described(pages: dict[str, str]) -> None:
     assert all(f"`{name}`" in pages["reference/events.md"] for name in EventType)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = (DOCS / "reference" / "api.md").read_text("utf-8")
+    names = [name for name in penstock.__all__ if not name.startswith("__")]
+    assert [name for name in names if not re.search(rf"\bpenstock\.{name}\b", text)] == []
+
+
+def test_every_decision_is_listed() -> None:
+    text = (DOCS / "decisions" / "index.md").read_text("utf-8")
+    pages = sorted(path.name for path in (DOCS / "decisions").glob("[0-9]*.md"))
+    assert [page for page in pages if f"]({page})" not in text] == []

@@ -7,19 +7,16 @@ Whatever was committed stays: a run that was left goes on with `penstock runs re
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from penstock.cli.app import App
 from penstock.cli.exits import Exit, of_state
 from penstock.cli.results import print_error, print_outcome, print_result
+from penstock.cli.signals import LEAVE, signals
 from penstock.core.errors import RunCancelled, RunError, RunNotFound
 from penstock.core.events import Event
 from penstock.core.payload import Error, Payload
@@ -29,17 +26,8 @@ from penstock.core.states import RunState
 if TYPE_CHECKING:
     from penstock.engine.run import Run
 
-LEAVE: Final = [
-    signal.Signals[name]
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK")
-    if name in signal.Signals.__members__
-]
-"""Signals that leave the run as it is: the machine shuts down, the terminal was closed."""
-
 TICK_SECONDS: Final = 0.1
 PATIENCE_SECONDS: Final = 1.0
-THREAD_SECONDS: Final = 0.2
-"""How long threads that nodes have left behind may take to end."""
 
 
 class View(Protocol):
@@ -185,42 +173,6 @@ def _fill(record: RunRecord, outcome: Payload | BaseException, seconds: float) -
         record.error = own if isinstance(own, Error) else Error.from_exception(outcome)
 
 
-@contextmanager
-def signals(
-    handlers: Mapping[signal.Signals, Callable[[], object]], *, stuck: Callable[[], object]
-) -> Iterator[None]:
-    """Call these on the loop for as long as the block lasts, where the platform can.
-
-    stuck: called when another signal comes before the loop got round to the one before, so
-    that some code holds it. The process ends behind that.
-    """
-    loop = asyncio.get_running_loop()
-    unheeded: list[int] = []
-
-    def take(number: int, _: object) -> None:
-        # A plain handler runs even while code that never waits keeps the loop from its own.
-        if unheeded:
-            with suppress(RuntimeError, OSError):  # it may have come in the middle of a write
-                stuck()
-            leave_at_once(Exit.CANCELLED)
-        unheeded.append(number)
-        loop.call_soon_threadsafe(heed, number)
-
-    def heed(number: int) -> None:
-        unheeded.clear()
-        handlers[signal.Signals(number)]()
-
-    before: dict[signal.Signals, Any] = {}
-    try:
-        for number in handlers:
-            with suppress(ValueError):  # not the main thread: whoever called has the signals
-                before[number] = signal.signal(number, take)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def report(app: App, record: RunRecord, *, as_json: bool = False, durable: bool = True) -> Exit:
     """Print the outcome of a run and return the exit code that tells it."""
     console = app.console
@@ -259,21 +211,3 @@ def tell_of_cleaning(app: App) -> None:
     """Say what is waited for, when the nodes of a run that was left take long to clean up."""
     text = "stopping: waiting for what the nodes clean up; another signal ends at once"
     asyncio.get_running_loop().call_later(PATIENCE_SECONDS, app.console.say, text, "dim")
-
-
-def leave(code: Exit) -> Exit:
-    """Return the code, or end the process with it when a node's thread would not let it end."""
-    deadline = time.monotonic() + THREAD_SECONDS
-    for thread in threading.enumerate():
-        if thread.name.startswith("penstock"):
-            thread.join(max(deadline - time.monotonic(), 0.0))
-            if thread.is_alive():
-                leave_at_once(code)
-    return code
-
-
-def leave_at_once(code: Exit) -> NoReturn:
-    """End the process now. What was committed is on disk, and the kernel frees the rest."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

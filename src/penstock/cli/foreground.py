@@ -7,18 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from penstock.cli.app import App
-from penstock.cli.execution import (
-    Stopped,
-    execute,
-    leave,
-    leave_at_once,
-    report,
-    report_stopped,
-    tell_of_cleaning,
-    views,
-)
+from penstock.cli.execution import Stopped, execute, report, report_stopped, tell_of_cleaning, views
 from penstock.cli.exits import Exit
 from penstock.cli.lookup import orphans
+from penstock.cli.signals import leave, leave_at_once
 
 if TYPE_CHECKING:
     from penstock.core.store import Store

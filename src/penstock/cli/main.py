@@ -104,6 +104,9 @@ def _report(error: Exception, app: App) -> int:
         import traceback
 
         traceback.print_exception(error, file=console.stderr)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        console.say(error.format_message())
+        return Exit.USAGE
     if isinstance(error, click.UsageError):
         where = f"`{error.ctx.command_path} --help` tells more" if error.ctx else ""
         console.error(error.format_message(), where)

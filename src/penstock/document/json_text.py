@@ -172,6 +172,8 @@ class _Scanner:
 
 def _report_syntax(problem: str, offset: int, text: Text, findings: Findings) -> None:
     """Report what `json` complains about, in words that say what to change."""
+    if problem.startswith("Illegal trailing"):  # from Python 3.13 on it points at the comma
+        offset += len(text.text[offset:]) - len(text.text[offset + 1 :].lstrip())
     before, after = text.text[:offset].rstrip(), text.text[offset : offset + 2]
     message, hint = f"{problem[:1].lower()}{problem[1:]}", ""
     if not text.text.strip():

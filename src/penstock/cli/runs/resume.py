@@ -102,7 +102,7 @@ async def _choose(app: App, fid: str | None) -> str | None:
 
 
 def _resume_all(app: App, loader: Loader) -> Exit:
-    from penstock.cli.execution import LEAVE, leave, signals
+    from penstock.cli.signals import LEAVE, leave, signals
     from penstock.engine.runtime import Runtime
 
     async def main() -> Exit:

@@ -1,0 +1,91 @@
+"""Signals of the process, and its end when something does not let it end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NoReturn
+
+from penstock.cli.exits import Exit
+
+LEAVE: Final = [
+    signal.Signals[name]
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK")
+    if name in signal.Signals.__members__
+]
+"""Signals that leave the run as it is: the machine shuts down, the terminal was closed."""
+
+STUCK_SECONDS: Final = 5.0
+"""How long the loop may take to heed a signal that comes from no person."""
+
+THREAD_SECONDS: Final = 0.2
+"""How long threads that nodes have left behind may take to end."""
+
+
+@contextmanager
+def signals(
+    handlers: Mapping[signal.Signals, Callable[[], object]], *, stuck: Callable[[], object]
+) -> Iterator[None]:
+    """Call these on the loop for as long as the block lasts, where the platform can.
+
+    stuck: called when another signal comes before the loop got round to the one before, or
+    when nobody sits there who could send one, so that some code holds the loop. The process
+    ends behind that.
+    """
+    loop = asyncio.get_running_loop()
+    unheeded: list[threading.Timer] = []
+
+    def take(number: int, _: object) -> None:
+        # A plain handler runs even while code that never waits keeps the loop from its own.
+        if unheeded:
+            give_up()
+        watchdog = threading.Timer(STUCK_SECONDS, give_up)
+        watchdog.daemon = True
+        unheeded.append(watchdog)
+        if number != signal.SIGINT:
+            watchdog.start()
+        loop.call_soon_threadsafe(heed, number)
+
+    def give_up() -> None:
+        with suppress(RuntimeError, OSError):  # it may have come in the middle of a write
+            stuck()
+        leave_at_once(Exit.CANCELLED)
+
+    def heed(number: int) -> None:
+        while unheeded:
+            unheeded.pop().cancel()
+        handlers[signal.Signals(number)]()
+
+    before: dict[signal.Signals, Any] = {}
+    try:
+        for number in handlers:
+            with suppress(ValueError):  # not the main thread: whoever called has the signals
+                before[number] = signal.signal(number, take)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave(code: Exit) -> Exit:
+    """Return the code, or end the process with it when a node's thread would not let it end."""
+    deadline = time.monotonic() + THREAD_SECONDS
+    for thread in threading.enumerate():
+        if thread.name.startswith("penstock"):
+            thread.join(max(deadline - time.monotonic(), 0.0))
+            if thread.is_alive():
+                leave_at_once(code)
+    return code
+
+
+def leave_at_once(code: Exit) -> NoReturn:
+    """End the process now. What was committed is on disk, and the kernel frees the rest."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
