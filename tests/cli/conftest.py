@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_of_the_users(
+def _no_store_of_the_users(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No test reads or writes the user's own store, whatever process it starts."""

@@ -437,3 +437,47 @@ def test_colour_is_for_terminals_and_those_who_ask(penstock: Penstock, hello: st
     assert "\x1b[" not in penstock("runs", "ls").out
     assert "\x1b[" in penstock("runs", "ls", "--color", "always").out
     assert "\x1b[" not in penstock("runs", "ls", FORCE_COLOR="1", NO_COLOR="1").out
+
+
+def test_the_kinds_and_configs_of_a_resident_graph_are_checked(
+    penstock: Penstock, tmp_path: Path
+) -> None:
+    graph = tmp_path / "graph.yaml"
+    graph.write_text(
+        "- {kind: snippit, name: a, links: {out: elsewhere}}\n"
+        "- {kind: time.delay, name: b, duration: soon}\n"
+    )
+    done = penstock("validate", "graph.yaml")
+    assert done.code == 2
+    assert "graph.yaml:1:10: [0].kind: unknown kind `snippit`" in done.err
+    assert "did you mean `snippet`?" in done.err
+    assert "graph.yaml:2:41: [1].duration:" in done.err
+    graph.write_text("- {kind: time.delay, name: b, duration: 1s, links: {out: elsewhere}}\n")
+    done = penstock("validate", "graph.yaml")
+    assert (done.code, done.err) == (0, "✓ graph.yaml: 1 spec of a resident graph\n")
+
+
+def test_an_input_that_the_flow_does_not_declare_is_mentioned(penstock: Penstock, hello: str) -> None:
+    done = penstock("run", hello, "--set", "nmae=x")
+    assert done.code == 0
+    assert "warning: `hello` declares no input `nmae`; did you mean `name`?" in done.err
+    assert "warning" not in penstock("run", hello, "--set", "name=x").err
+
+
+def test_the_steps_of_a_python_flow_are_drawn(penstock: Penstock, tmp_path: Path) -> None:
+    (tmp_path / "two_steps.py").write_text(
+        "from penstock import flow\n\n\ndef one() -> int:\n    return 1\n\n\n"
+        "@flow\nasync def two(ctx) -> int:\n    await ctx.step(one)\n    return await ctx.step(one)\n"
+    )
+    assert penstock("run", "two_steps.py").code == 0
+    drawing = penstock("runs", "show", "--graph").out
+    assert drawing.index("✓ one#1") < drawing.index("▼") < drawing.index("✓ one#2")
+    assert "one#1 (step) completed, to one#2" in penstock("runs", "show", "--svg", "-").out
+
+
+@pytest.mark.parametrize("command", [(), ("runs",)])
+def test_a_group_without_a_command_shows_its_help(penstock: Penstock, command: tuple[str, ...]) -> None:
+    done = penstock(*command)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Usage: penstock")
+    assert "error" not in done.err

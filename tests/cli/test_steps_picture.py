@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tests.cli.streams import Stream
+from typing import TYPE_CHECKING
 
 from penstock.cli.steps import picture_of_steps
+
+if TYPE_CHECKING:
+    from tests.cli.streams import Stream
 
 
 def edges(stream: Stream) -> set[tuple[str, str]]:
@@ -43,7 +46,8 @@ def test_many_strands_are_counted_together(stream: Stream) -> None:
         stream.node(0, 0.1, f"{'odd' if strand % 2 else 'even'}#2.{strand}.2", "step")
     stream.node(0, 0.1, "last#3", "step")
     assert notes(stream) == {
-        "first#1": "100ms", "a#2.*.1": "×100", "even#2.*.2": "×50", "odd#2.*.2": "×50", "last#3": "100ms",
+        "first#1": "100ms", "a#2.*.1": "×100", "even#2.*.2": "×50", "odd#2.*.2": "×50",
+        "last#3": "100ms",
     }  # fmt: skip
     assert edges(stream) == {
         ("first#1", "a#2.*.1"), ("a#2.*.1", "even#2.*.2"), ("a#2.*.1", "odd#2.*.2"),
