@@ -344,18 +344,23 @@ def test_the_shell_completes_commands_kinds_and_ids(
     assert complete(tmp_path, "penstock runs show 1") == [json.loads(out)["fid"]]
 
 
-def test_a_full_disk_under_stdout_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("buffered", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_a_full_disk_under_stdout_is_told(buffered: dict[str, str]) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "penstock", "version"],
+            env=environ | buffered,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
             check=False,
         )
     assert done.returncode == 1
-    assert "No space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines() == [
+        "error: the output cannot be written: No space left on device",
+        "hint: make room, or send it elsewhere; `penstock runs result` prints a run's result again",
+    ]
 
 
 def test_two_runs_share_a_store(start: Callable[..., subprocess.Popen[str]]) -> None:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.flows import graph
+from tests.engine.flows import graph, scheme_with
 from tests.engine.watching import result_of
+from tests.engine.watching import seen as seen_event
 
 from penstock import NodeContext, Runtime, flow, node
 from penstock.core.duration import Duration
 from penstock.core.errors import DocumentError, NodeError, RunFailed
 from penstock.core.payload import Error
 from penstock.engine.redaction import MASK, Redactor
+from penstock.testing.clock import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -206,3 +208,38 @@ async def test_the_database_holds_no_secret(tmp_path: Path) -> None:
     held = holdings(tmp_path)
     assert MASK.encode() in held
     assert TOKEN.encode() not in held
+
+
+async def test_a_run_that_is_brought_back_computes_masked_outputs_of_pure_nodes_again(
+    tmp_path: Path,
+) -> None:
+    seen: list[Any] = []
+
+    @node("effect")
+    async def effect(value: Any) -> str:
+        seen.append(value)
+        return "sent"
+
+    text = """
+    flow: f
+    env: {TOKEN: {name: api, data: "{{ .token }}"}}
+    nodes:
+      - kind: snippet
+        name: header
+        language: text
+        code: "Bearer {{ .TOKEN }}"
+        links: {out: [nap, send.value]}
+      - {kind: time.delay, name: nap, duration: 1d, links: {out: again.value}}
+      - {kind: effect, name: send}
+      - {kind: effect, name: again}
+    """
+    url, clock = f"sqlite:///{tmp_path}/runs.db", FakeClock()
+    flow_with_secret = graph(text, effect, values=VALUES)
+    async with Runtime(url, clock=clock) as first:
+        run = await first.start(flow_with_secret)
+        await seen_event(run, "run.waiting")
+    clock.advance(86_400)
+    async with Runtime(url, scheme=scheme_with(effect), clock=clock, values=VALUES) as second:
+        assert await result_of(second.get(run.fid)) == ["sent", "sent"]
+    assert seen == [f"Bearer {TOKEN}"] * 2
+    assert TOKEN.encode() not in (tmp_path / "runs.db").read_bytes()

@@ -26,6 +26,7 @@ RESULTS: dict[str, Any] = {
     "parallel.yaml": ["sun in Oslo", "free roads around Oslo"],
     "branches.yaml": "an order of 40 passes",
     "loop.yaml": {"squares": [1, 4, 9, 16], "sum": 30},
+    "call.yaml": ["an order of 250 needs a review", "an order of 40 passes"],
     "errors.yaml": ["worked at last\n", "sorry: out of paper", "no such luck"],
     "shell.yaml": "3 different words",
     "python_flow.py": {"measured": 3, "highest": "Glomma"},

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
+
+from penstock.core.errors import PenstockError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -61,14 +64,16 @@ class Console:
         return f"\x1b[{';'.join(codes)}m{text}\x1b[0m"
 
     def out(self, text: str) -> None:
-        """One result, on stdout."""
-        self._write(self.stdout, text + "\n")
+        """One result, on stdout. Raises PenstockError when it cannot be written."""
+        with _told():
+            self._write(self.stdout, text + "\n")
 
     def out_bytes(self, data: bytes) -> None:
-        """Raw bytes, on stdout."""
-        self.stdout.flush()
-        self.stdout.buffer.write(data)
-        self.stdout.flush()
+        """Raw bytes, on stdout. Raises PenstockError when they cannot be written."""
+        with _told():
+            self.stdout.flush()
+            self.stdout.buffer.write(data)
+            self.stdout.flush()
 
     def say(self, text: str = "", *styles: str) -> None:
         """One line for the person who watches, on stderr."""
@@ -133,3 +138,17 @@ class Console:
             encoding = stream.encoding or "ascii"
             stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Within it, output that cannot be written is a PenstockError, unless nobody reads it any more."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PenstockError(
+            f"the output cannot be written: {error.strerror or error}",
+            remedy="make room, or send it elsewhere; `penstock runs result` prints a run's result again",
+        ) from error

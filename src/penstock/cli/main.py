@@ -92,10 +92,8 @@ def main(args: Sequence[str] | None = None, *, app: App | None = None) -> int:
 
 def _report(error: Exception, app: App) -> int:
     """Say what went wrong in one clear message, and tell it by the exit code."""
-    if isinstance(error, BrokenPipeError):
-        # The reader has gone (`| head`); the interpreter must not complain while it exits.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _drop_unwritten()
+    if isinstance(error, BrokenPipeError):  # the reader has gone: `| head`
         return Exit.COMPLETED
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -123,6 +121,15 @@ def _report(error: Exception, app: App) -> int:
     name = type(error).__name__
     console.error(f"{name}: {error}" if str(error) else name, "" if debug else "run again with --debug")
     return Exit.FAILED
+
+
+def _drop_unwritten() -> None:
+    """Forget what cannot be written; the interpreter would complain of it while it exits."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _console_for_errors(app: App) -> tuple[Any, bool]:

@@ -120,7 +120,7 @@ async def perform(
     waits: opens a section in which whatever fires does not count as busy.
     """
     past = run.replay.firing(name) if run.replay is not None else None
-    if past is not None and past.done:
+    if past is not None and past.done and not (past.masked and work.pure):
         if past.error is not None:
             raise Failure(past.error)
         return past.result()

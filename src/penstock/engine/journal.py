@@ -87,7 +87,9 @@ class Journal:
         if self.closed:
             return
         if self.redactor is not None:
-            data = self.redactor.event(data)
+            shown = self.redactor.event(data)
+            # A replay must know that this is not what the node sent.
+            data = shown if shown == data else shown | {"masked": True}
         self.closed = type in TERMINAL
         self.seq += 1
         if not self.pending:

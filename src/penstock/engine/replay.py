@@ -13,17 +13,19 @@ from penstock.core.ports import Emit
 class Past:
     """What is known of one firing.
 
-    done: it has an outcome, `outputs` or `error`. failed_attempts: how many attempts
+    done: it has an outcome, `outputs` or `error`. masked: secrets in its outputs are
+    masked, so that what it really sent is not known. failed_attempts: how many attempts
     failed before. until: the deadline of a backoff that had begun. began: when its last
     attempt did, in epoch seconds.
     """
 
-    __slots__ = ("began", "done", "error", "failed_attempts", "kind", "many", "outputs", "until")
+    __slots__ = ("began", "done", "error", "failed_attempts", "kind", "many", "masked", "outputs", "until")
 
     def __init__(self) -> None:
         self.done = False
         self.outputs: Payload = None
         self.many: tuple[str, ...] = ()
+        self.masked = False
         self.error: Error | None = None
         self.failed_attempts = 0
         self.until: float | None = None
@@ -175,6 +177,7 @@ class Replay:
         past.done, past.error, past.until = True, None, None
         past.outputs = data.get("outputs")
         past.many = tuple(data.get("many", ()))
+        past.masked = "masked" in data
         if "state" in data:
             self._states[_without_branch(name)] = data["state"]
 
@@ -193,7 +196,8 @@ class Replay:
         self._timers[data["timer"]] = data["until"]
 
     def _child(self, name: str, data: dict[str, Any]) -> None:
-        self._children[name] = ChildPast(data.get("result"), data.get("error"))
+        if "masked" not in data:  # what it really answered comes out of its firings again
+            self._children[name] = ChildPast(data.get("result"), data.get("error"))
 
     def _child_started(self, name: str, _: dict[str, Any]) -> None:
         self._children_begun.add(name)
