@@ -350,3 +350,22 @@ async def test_what_a_python_flow_said_is_not_said_again(timed: Runtime, clock: 
     clock.advance(DAY)
     assert await result_of(run) == "said"
     assert [note["message"] for note in data_of(await story(run), "node.message")] == ["before", "after"]
+
+
+async def test_a_flow_that_swallows_its_eviction_goes_on_when_its_time_has_come(
+    timed: Runtime, clock: FakeClock
+) -> None:
+    @flow
+    async def stubborn(ctx: Context) -> str:
+        try:
+            await ctx.sleep("1d")
+        except asyncio.CancelledError:
+            return "gave up"
+        return "waited"
+
+    run = await timed.start(stubborn)
+    await seen(run, "run.waiting")
+    await put_aside(timed, clock)
+    assert (await run.row()).state is RunState.WAITING
+    clock.advance(DAY)
+    assert await result_of(run) == "waited"

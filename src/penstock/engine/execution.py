@@ -151,11 +151,9 @@ class Execution:
             )
             live.deadline = self._deadline()
             try:
-                result = await self.flow.execute(live, self.inputs)
+                result = await self._execute(live)
                 self._check_replay()
             except Failure as failure:
-                if self._stop is not None:
-                    raise asyncio.CancelledError from failure
                 if await self._restart(failure.error):
                     continue
                 await self._end(EventType.RUN_FAILED, RunState.FAILED, error=failure.error)
@@ -168,6 +166,14 @@ class Execution:
                 failures = {"failures": live.failures} if live.failures else {}
                 await self._end(EventType.RUN_COMPLETED, RunState.COMPLETED, result=result, **failures)
             return
+
+    async def _execute(self, live: LiveRun) -> Payload:
+        try:
+            return await self.flow.execute(live, self.inputs)
+        finally:
+            # Code that swallowed the word to stop, or failed over it, does not decide the end.
+            if self._stop is not None:
+                raise asyncio.CancelledError
 
     def _check_replay(self) -> None:
         unasked = self.replay.unasked() if self.replay is not None else None
