@@ -285,6 +285,40 @@ def test_a_failed_run_is_retried_as_a_new_run(penstock: Penstock, parse: str) ->
     assert len(penstock("runs", "ls").out.splitlines()) == 2
 
 
+def test_a_quiet_retry_prints_nothing_but_the_result(penstock: Penstock, hello: str) -> None:
+    result = penstock("run", hello, "-q").out
+    assert penstock("runs", "retry", "-q") == (0, result, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("config",),
+        ("doctor",),
+        ("kinds",),
+        ("kinds", "switch"),
+        ("run", "hello.yaml"),
+        ("runs", "logs"),
+        ("runs", "ls"),
+        ("runs", "result"),
+        ("runs", "retry"),
+        ("runs", "show"),
+        ("runs", "watch"),
+        ("validate", "hello.yaml"),
+        ("validate", "missing.yaml"),
+        ("version",),
+    ],
+    ids=" ".join,
+)
+def test_json_is_one_line_without_needless_spaces(
+    penstock: Penstock, hello: str, command: tuple[str, ...]
+) -> None:
+    penstock("run", hello, "--set", "name=Ærø")
+    text = penstock(*command, "--json").out
+    compact = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    assert text == f"{compact}\n"
+
+
 def test_cancelling_an_ended_run_says_that_there_is_nothing_to_cancel(
     penstock: Penstock, hello: str
 ) -> None:
@@ -298,6 +332,8 @@ def test_resuming_says_when_there_is_nothing_to_resume(penstock: Penstock, hello
     penstock("run", hello)
     assert penstock("runs", "resume") == (0, "", "nothing to resume\n")
     assert penstock("runs", "resume", "--all") == (0, "", "nothing to resume\n")
+    assert penstock("runs", "resume", "--quiet") == (0, "", "")
+    assert penstock("runs", "resume", "--all", "-q") == (0, "", "")
     assert penstock("runs", "resume", "@").code == 2
 
 
@@ -336,6 +372,13 @@ def test_a_kind_has_a_page_with_config_ports_and_example(penstock: Penstock) -> 
     assert all(title in page for title in ("\nConfig\n", "\nIn-ports\n", "\nOut-ports\n", "\nExample\n"))
     (found,) = json.loads(penstock("kinds", "log", "--json").out)
     assert found["config"][0]["name"] == "message"
+
+
+def test_the_page_of_a_kind_tells_the_other_names_of_its_ports(penstock: Penstock) -> None:
+    assert "\nOther names of ports\n  out[0] → true\n  out[1] → false\n" in penstock("kinds", "if").out
+    assert "Other names" not in penstock("kinds", "log").out
+    (found,) = json.loads(penstock("kinds", "merge", "--json").out)
+    assert found["port_aliases"] == {"in": "in[0]"}
 
 
 def test_kinds_of_ones_own_are_known_by_setting_and_by_flag(penstock: Penstock, tmp_path: Path) -> None:
@@ -426,10 +469,24 @@ def test_the_doctor_names_a_store_that_is_none(penstock: Penstock, tmp_path: Pat
     assert "✗ store" in done.out
 
 
+def test_a_folder_that_takes_no_files_is_not_called_full(penstock: Penstock, hello: str) -> None:
+    done = penstock("run", hello, "--store", "/proc/runs.db")
+    assert done.code != 0
+    assert "`/proc/runs.db`" in done.err
+    assert "exhausted" not in done.err
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_shell_gets_a_completion_script(penstock: Penstock, shell: str) -> None:
     assert "_PENSTOCK_COMPLETE" in penstock("completion", shell).out
     assert penstock("completion", "tcsh").code == 2
+
+
+def test_the_help_of_completion_gives_each_shell_its_line(penstock: Penstock) -> None:
+    text = penstock("completion", "--help").out
+    assert "\\b" not in text
+    for shell in ("bash", "zsh", "fish"):
+        assert re.search(rf"^  {shell} +.*penstock completion {shell}", text, re.MULTILINE)
 
 
 def test_colour_is_for_terminals_and_those_who_ask(penstock: Penstock, hello: str) -> None:

@@ -105,12 +105,12 @@ def test_a_problem_names_file_line_and_column_and_points_at_it() -> None:
             "has no field `retrys`",
             "did you mean `retr",
         ),
-        ("{kind: test.fetch, name: a, url: 5}", "nodes[0].url", "Expected `str`, got `int`", ""),
-        ("{kind: test.fetch, name: a, url: x, retries: 10}", "nodes[0].retries", "<= 9", ""),
+        ("{kind: test.fetch, name: a, url: 5}", "nodes[0].url", "text, found the number `5`", ""),
+        ("{kind: test.fetch, name: a, url: x, retries: 10}", "nodes[0].retries", "of at most 9", ""),
         ("{kind: test.fetch, name: a, url: x, wait: soon}", "nodes[0].wait", "is not a duration", ""),
         (
             "{kind: test.fetch, name: a, url: x, match: [{when: y}, {when: z, prt: q}]}",
-            "nodes[0].match[1]",
+            "nodes[0].match[1].prt",
             "unknown field `prt`",
             "",
         ),
@@ -178,7 +178,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_text() -> None:
     text = "\n".join(found)
     for part in (
         "unknown kind `nope`",
-        "got `array`",
+        "found an empty list",
         "needs the field `url`",
         "no node is named `nowhere`",
         "no out-port `wrong`",

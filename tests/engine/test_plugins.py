@@ -54,6 +54,12 @@ def test_a_scheme_knows_nothing_by_itself() -> None:
     assert Scheme().hint("nop") == ""
 
 
+def test_an_unknown_kind_gets_the_nearest_name_or_the_way_to_all_of_them() -> None:
+    scheme = standard_scheme()
+    assert scheme.hint("debug.lgo") == "did you mean `debug.log`?"
+    assert scheme.hint("quantum") == "`penstock kinds` lists those there are"
+
+
 def test_every_built_in_kind_loads_and_answers_to_its_name() -> None:
     scheme = standard_scheme()
     assert scheme.names()

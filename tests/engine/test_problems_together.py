@@ -76,7 +76,7 @@ def test_text_reader_and_compiler_add_to_one_list() -> None:
         "settings.timeout: the key `timeout` appears twice",
         "nodes[0].kind: unknown kind `nope`",
         "nodes[0].timeout: expected a duration, found the text `never`",
-        "nodes[1].indent: Expected `int`, got `str`",
+        "nodes[1].indent: expected a whole number, found the text `x`",
         "nodes[1].links.parsed[1]: no node is named `zz`",
         "nodes[1].links.wrong: `test.parse` has no out-port `wrong`",
         "nodes[2].colour: `test.any` has no field `colour`",
@@ -327,7 +327,7 @@ def test_its_problems_stand_in_its_own_words(tmp_path: Path) -> None:
         LOADER.load(file)
     lines = [(problem.place.text.strip(), problem.message) for problem in placed(raised.value)]
     assert lines == [
-        ('"indent": "x",', "Expected `int`, got `str`"),
+        ('"indent": "x",', "expected a whole number, found the text `x`"),
         ('"depth": 1', "`test.parse` has no field `depth`"),
         ("{", "`test.parse` has no in-port `jsn`"),
     ]
@@ -407,7 +407,7 @@ def test_a_check_finds_the_problems_of_every_flow_and_node_of_a_document(tmp_pat
         (1, "unknown kind `nope`"),
         (2, "`test.any` has no field `colour`"),
         (3, "unknown kind `test.prase`"),
-        (4, "Expected `int`, got `str`"),
+        (4, "expected a whole number, found the text `x`"),
     ]
     file.write_text("- {flow: one, nodes: [{kind: test.any, name: a}]}\n- {kind: test.any, name: b}\n")
     document = LOADER.check(file)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.flows import graph
-from tests.engine.watching import lines, pass_time, result_of, seen, story
+from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story
 
 from penstock import Context, Duration, NodeError, Runtime, flow, node, step
-from penstock.core.errors import InputError, NonDeterminism, RunFailed, RunTimeout
+from penstock.core.errors import InputError, NonDeterminism, RunCancelled, RunFailed, RunTimeout
 from penstock.testing.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -275,3 +275,33 @@ def test_the_revision_changes_with_the_code_and_not_with_the_place() -> None:
     one = make("@flow\nasync def f(ctx):\n    return 1\n")
     assert one == make("\n\n# moved\n@flow\nasync def f(ctx):\n    return 1\n")
     assert one != make("@flow\nasync def f(ctx):\n    return 2\n")
+
+
+async def test_a_cancelled_flow_may_undo_what_it_did_and_is_cancelled_all_the_same(
+    runtime: Runtime,
+) -> None:
+    def undo() -> str:
+        return "undone"
+
+    @flow
+    async def careful(ctx: Context) -> None:
+        try:
+            await ctx.sleep("1h")
+        finally:
+            await ctx.step(undo)
+
+    @flow
+    async def stubborn(ctx: Context) -> str:
+        try:
+            await ctx.sleep("1h")
+        except asyncio.CancelledError:
+            return str(await ctx.step(undo))
+        return "slept"
+
+    for subject in (careful, stubborn):
+        run = await runtime.start(subject)
+        await seen(run, "node.waiting", "sleep#1")
+        await run.cancel("enough")
+        with pytest.raises(RunCancelled, match="enough"):
+            await result_of(run)
+        assert data_of(await story(run), "node.completed", "undo#2")[0]["outputs"] == "undone"

@@ -343,7 +343,8 @@ async def test_a_pipe_held_open_for_ever_does_not_hold_up_the_node(fire: Fire) -
 
 
 def test_it_works_on_uvloop_too(ctx: RecordingContext) -> None:
-    uvloop = pytest.importorskip("uvloop")
+    import uvloop
+
     node = make(ShellExec, command="cat; sleep 600 & echo end", grace="50ms", stream_output=False)
     inputs = {"command": node.command, "args": None, "environment": None, "stdin": b"x" * 4_000_000}
     outputs = uvloop.run(node.run(inputs, ctx))

@@ -207,3 +207,29 @@ async def test_a_disk_without_space_is_told_apart_from_missing_rights(tmp_path, 
     usual = os.statvfs(tmp_path)
     monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result((*usual[:4], 0, *usual[5:])))
     assert type(store_error(error, tmp_path / "journal.db")) is StoreFull
+
+
+async def test_a_file_system_that_holds_no_files_is_not_called_full(tmp_path, monkeypatch):
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    usual = os.statvfs(tmp_path)
+    none = os.statvfs_result((*usual[:2], 0, 0, 0, *usual[5:]))  # as /proc says
+    monkeypatch.setattr(os, "statvfs", lambda path: none)
+    told = store_error(error, tmp_path / "journal.db")
+    assert type(told) is StoreError
+    assert "may not be written" in told.message
+
+
+async def test_what_is_damaged_is_told_without_the_head_of_sqlites_report(tmp_path):
+    path = tmp_path / "journal.db"
+    async with opened(lambda: SqliteStore(path)) as store:
+        await store.commit(batch_of(run_row(1)))
+    with path.open("r+b") as file:
+        file.seek(36)  # the number of free pages, which no longer adds up
+        file.write(b"\x00\x00\x00\x07")
+    async with opened(lambda: SqliteStore(path)) as store:
+        with pytest.raises(StoreCorrupt) as caught:
+            await store.check()
+    reason = caught.value.message.removeprefix(f"`{path}` is not a healthy journal: ")
+    assert "***" not in reason
+    assert "freelist" in reason.lower()

@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -93,3 +95,47 @@ async def test_another_programs_database_is_refused_and_left_alone(path, databas
             await SqliteStore(path).open()
     assert tables(database) == ["music"]
     assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+class Refused(sqlite3.Connection):
+    """A connection that is refused its write-ahead log a few times, as when two want it at once."""
+
+    refusals = 3
+
+    def execute(self, sql, parameters=(), /):
+        if sql == "PRAGMA journal_mode = WAL" and self.refusals:
+            self.refusals -= 1
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return super().execute(sql, parameters)
+
+
+def test_of_two_that_make_a_journal_at_once_the_refused_one_comes_again(tmp_path):
+    path = tmp_path / "runs.db"
+    database = sqlite3.connect(path, isolation_level=None, factory=Refused)
+    schema.migrate(database, path)
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database.close()
+
+
+def test_a_journal_that_stays_refused_is_told_when_patience_ends(tmp_path):
+    path = tmp_path / "runs.db"
+    database = sqlite3.connect(path, isolation_level=None, factory=Refused, timeout=0)
+    database.refusals = 1_000_000
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        schema.migrate(database, path)
+    database.close()
+
+
+def test_everyone_who_opens_a_new_journal_at_the_same_moment_gets_it(tmp_path):
+    def connect(path, ready):
+        ready.wait()
+        schema.connect(path, create=True, busy_timeout=5.0, quota_bytes=None).close()
+
+    with ThreadPoolExecutor(4) as threads:
+        for round_ in range(25):
+            ready = threading.Barrier(4)
+            opened = [threads.submit(connect, tmp_path / f"{round_}.db", ready) for _ in range(4)]
+            for one in opened:
+                one.result()

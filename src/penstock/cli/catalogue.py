@@ -28,7 +28,10 @@ class Item(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One kind. text: its documentation behind the first line. example: a document."""
+    """One kind. text: its documentation behind the first line. example: a document.
+
+    port_aliases: other names that links may use → the ports they mean.
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -38,6 +41,7 @@ class Entry(NamedTuple):
     in_ports: list[Item]
     out_ports: list[Item]
     config: list[Item]
+    port_aliases: dict[str, str]
 
 
 def entry(kind: type[Node]) -> Entry:
@@ -53,6 +57,7 @@ def entry(kind: type[Node]) -> Entry:
         in_ports=_ports(kind.in_ports, of_inputs=True),
         out_ports=_ports(kind.out_ports, of_inputs=False),
         config=_config(kind),
+        port_aliases=dict(kind.port_aliases),
     )
 
 

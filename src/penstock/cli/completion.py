@@ -16,13 +16,13 @@ SHELLS: Final = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @pass_app
 def completion(app: App, shell: str) -> None:
-    r"""Print the completion script of a shell.
+    """Print the completion script of a shell.
 
     \b
     bash  eval "$(penstock completion bash)"   # in ~/.bashrc
     zsh   eval "$(penstock completion zsh)"    # in ~/.zshrc
     fish  penstock completion fish > ~/.config/fish/completions/penstock.fish
-    """
+    """  # noqa: D301 - click wants the character itself
     from penstock.cli.main import penstock
 
     found = get_completion_class(shell)

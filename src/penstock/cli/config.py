@@ -22,9 +22,9 @@ def config(app: App, *, as_json: bool) -> None:
     """
     values = [*app.settings, *_documents(app)]
     if as_json:
-        import json
+        from penstock.cli.results import print_json
 
-        app.console.out(json.dumps({value.name: value._asdict() for value in values}, indent=2))
+        print_json(app.console, {value.name: value._asdict() for value in values})
         return
     name = max(len(value.name) for value in values)
     text = max(len(value.value) for value in values)

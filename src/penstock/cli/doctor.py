@@ -24,7 +24,6 @@ OPTIONAL: Final = {
     "jinja2": "templates",
     "jsonschema_rs": "the check of inputs against a schema",
     "quickjs": "JavaScript snippets",
-    "uvloop": "a faster event loop",
 }
 """Module → what it is needed for."""
 
@@ -56,9 +55,9 @@ def doctor(app: App, *, as_json: bool) -> Exit:
     findings = [finding for check in CHECKS for finding in check(app)]
     wrong = [finding for finding in findings if finding.level == "wrong"]
     if as_json:
-        import json
+        from penstock.cli.results import print_json
 
-        app.console.out(json.dumps([finding._asdict() for finding in findings]))
+        print_json(app.console, [finding._asdict() for finding in findings])
         return Exit.FAILED if wrong else Exit.COMPLETED
     marks = {"ok": ("✓", "green"), "note": ("!", "yellow"), "wrong": ("✗", "red")}
     width = max(len(finding.subject) for finding in findings)

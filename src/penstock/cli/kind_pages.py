@@ -60,6 +60,9 @@ def print_page(console: Console, kind: type[Node], *, as_json: bool) -> None:
     ):
         if items:
             console.out(f"\n{head(title)}\n{_columns(items)}")
+    if found.port_aliases:
+        lines = [f"  {alias} → {port}" for alias, port in found.port_aliases.items()]
+        console.out("\n".join(("", head("Other names of ports"), *lines)))
     if found.example:
         indented = "\n".join(f"  {line}".rstrip() for line in found.example.splitlines())
         console.out(f"\n{head('Example')}\n{indented}")
@@ -81,7 +84,7 @@ def _columns(items: Sequence[Item]) -> str:
 
 
 def _print_json(console: Console, entries: Sequence[Entry]) -> None:
-    import json
+    from penstock.cli.results import print_json
 
     plain = [
         found._asdict()
@@ -91,4 +94,4 @@ def _print_json(console: Console, entries: Sequence[Entry]) -> None:
         }
         for found in entries
     ]
-    console.out(json.dumps(plain))
+    print_json(console, plain)

@@ -55,4 +55,7 @@ values: Final = click.option(
     expose_value=False,
     help="Values for `env`, as YAML or JSON: what each name holds; may be repeated.",
 )
+quiet: Final = click.option(
+    "-q", "--quiet", is_flag=True, help="Print nothing but the result and errors."
+)
 as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -24,6 +24,11 @@ def print_result(console: Console, result: Payload) -> None:
         console.out(pretty(result))
 
 
+def print_json(console: Console, value: Payload) -> None:
+    """What a program asked for with `--json`: one line on stdout."""
+    console.out(to_json(value).decode())
+
+
 def pretty(value: Payload) -> str:
     """A payload as JSON for people."""
     import msgspec
@@ -51,7 +56,7 @@ def outcome(record: RunRecord) -> dict[str, Any]:
 
 def print_outcome(console: Console, record: RunRecord) -> None:
     """The outcome as one line of JSON on stdout."""
-    console.out(to_json(outcome(record)).decode())
+    print_json(console, outcome(record))
 
 
 def print_error(console: Console, error: Error) -> None:

@@ -33,7 +33,7 @@ def _complete_flow(
 )
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
 @click.option("--ephemeral", is_flag=True, help="Keep the run in memory: it cannot be resumed.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result and errors.")
+@options.quiet
 @options.as_json
 @options.store
 @options.kinds

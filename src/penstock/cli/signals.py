@@ -21,6 +21,9 @@ LEAVE: Final = [
 ]
 """Signals that leave the run as it is: the machine shuts down, the terminal was closed."""
 
+LAST_WORD_SECONDS: Final = 1.0
+"""How long a process that gives up may take to say so."""
+
 STUCK_SECONDS: Final = 5.0
 """How long the loop may take to heed a signal that comes from no person."""
 
@@ -40,6 +43,7 @@ def signals(
     """
     loop = asyncio.get_running_loop()
     unheeded: list[threading.Timer] = []
+    leaving = threading.Event()
 
     def take(number: int, _: object) -> None:
         # A plain handler runs even while code that never waits keeps the loop from its own.
@@ -53,6 +57,12 @@ def signals(
         loop.call_soon_threadsafe(heed, number)
 
     def give_up() -> None:
+        if leaving.is_set():  # one signal more must not cut the last word short
+            return
+        leaving.set()
+        end = threading.Timer(LAST_WORD_SECONDS, os._exit, (Exit.CANCELLED,))
+        end.daemon = True
+        end.start()
         with suppress(RuntimeError, OSError):  # it may have come in the middle of a write
             stuck()
         leave_at_once(Exit.CANCELLED)

@@ -33,11 +33,10 @@ def validate(app: App, references: tuple[str, ...], *, as_json: bool) -> Exit:
     found = {reference: _check(loader, reference) for reference in references}
     problems = {reference: problems for reference, (problems, _) in found.items() if problems}
     if as_json:
-        import json
+        from penstock.cli.results import print_json
 
-        app.console.out(
-            json.dumps([_plain(reference, one) for reference in problems for one in problems[reference]])
-        )
+        plain = [_plain(reference, one) for reference in problems for one in problems[reference]]
+        print_json(app.console, plain)
         return Exit.USAGE if problems else Exit.COMPLETED
     for reference, (wrong, summary) in found.items():
         if not wrong:

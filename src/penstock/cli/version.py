@@ -17,8 +17,9 @@ def version(app: App, *, as_json: bool) -> None:
     if not as_json:
         app.console.out(__version__)
         return
-    import json
     import platform
+
+    from penstock.cli.results import print_json
 
     found = {
         "version": __version__,
@@ -26,4 +27,4 @@ def version(app: App, *, as_json: bool) -> None:
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
     }
-    app.console.out(json.dumps(found))
+    print_json(app.console, found)

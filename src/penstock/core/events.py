@@ -92,7 +92,7 @@ EFFECTS: Final = frozenset(EventType) - {
 """The types that `record: effects` keeps: what a replay cannot do without."""
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One entry of a stream.
 
     seq: dense within the run, from 1. time: epoch seconds. node: the firing it speaks of,

@@ -16,6 +16,7 @@ from penstock.engine.binding import Binder
 from penstock.engine.environment import Environment
 from penstock.engine.interface import Interface
 from penstock.engine.kind import FieldError, Node
+from penstock.engine.mismatch import explain
 from penstock.engine.scheme import Scheme
 
 NODE_FIELDS: Final = (
@@ -61,7 +62,12 @@ class Decoder:
         except DocumentError as error:
             self.findings.adopt(error.problems)
         except FieldError as error:
-            self._report(f"`{spec.kind}`: {error}", (*spec.config_at, error.field))
+            self._report_fields(spec, error)
+        except ExceptionGroup as group:
+            mistakes, rest = group.split(FieldError)
+            if mistakes is None or rest is not None:
+                raise
+            self._report_fields(spec, mistakes)
         except (ValueError, TypeError) as error:
             self._report(f"`{spec.kind}`: {error}", spec.at)
         else:
@@ -95,12 +101,15 @@ class Decoder:
             if name not in hints:
                 self._report_unknown(spec, name, hints)
                 continue
+            rendered: Payload = None
             try:
                 rendered = environment.render(value)
                 decoded[name] = msgspec.convert(rendered, hints[name], dec_hook=decode_hook)
-            except (msgspec.ValidationError, ValueError) as error:
-                inner, text = _split(str(error))
-                self._report(text, (*path, *inner))
+            except msgspec.ValidationError as error:
+                wrong = explain(error, rendered, hints[name], mask=self._masked)
+                self._report(wrong.message, (*path, *wrong.path), hint=wrong.hint, at_key=wrong.at_key)
+            except ValueError as error:
+                self._report(str(error), path)
         missing = [name for name in kind.required_config() if name not in spec.config]
         for name in missing:
             about = (*spec.config_at, name)
@@ -108,6 +117,13 @@ class Decoder:
                 text, hint = f"`{spec.kind}` needs the field `{name}`", f"add `{name}: …`"
                 self._report(text, spec.at, hint=hint, about=about)
         return decoded if len(decoded) == len(spec.config) and not missing else None
+
+    def _report_fields(self, spec: NodeSpec, error: FieldError | ExceptionGroup[FieldError]) -> None:
+        if isinstance(error, FieldError):
+            self._report(f"`{spec.kind}`: {error}", (*spec.config_at, *error.path))
+            return
+        for mistake in error.exceptions:
+            self._report_fields(spec, mistake)
 
     def _report_unknown(self, spec: NodeSpec, name: str, known: Iterable[str]) -> None:
         common = NODE_FIELDS if spec.config_at == spec.at else ()
@@ -126,20 +142,13 @@ class Decoder:
         at_key: bool = False,
         about: Path | None = None,
     ) -> None:
-        if self.secrets:
-            from penstock.engine.redaction import Redactor
+        masked = str(self._masked(message))
+        self.findings.report(masked, path, hint=hint, at_key=at_key, about=about)
 
-            message = Redactor(self.secrets).text(message)
-        self.findings.report(message, path, hint=hint, at_key=at_key, about=about)
+    def _masked(self, value: Payload) -> Payload:
+        """The value without secrets. Masked before a message cuts it: of a part, nobody could tell."""
+        if not self.secrets:
+            return value
+        from penstock.engine.redaction import Redactor
 
-
-def _split(message: str) -> tuple[Path, str]:
-    """msgspec's "… - at `$.match[0].port`" as a path and the message without it."""
-    text, _, where = message.partition(" - at `")
-    path: list[str | int] = []
-    for part in where.rstrip("`").lstrip("$").replace("[", ".[").split("."):
-        if part.startswith("[") and part[1:-1].isdigit():
-            path.append(int(part[1:-1]))
-        elif part and not part.startswith("["):
-            path.append(part)
-    return tuple(path), text
+        return Redactor(self.secrets).payload(value)

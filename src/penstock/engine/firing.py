@@ -128,7 +128,9 @@ async def perform(
     if journal.closed:  # the run is being put aside: what its code still tries waits for its return
         raise asyncio.CancelledError
     if not work.pure and journal.committed < journal.seq:
-        await journal.durable()
+        await journal.commit()
+        if journal.failed is not None:
+            raise journal.failed
     if past is not None and past.until is not None:
         with waits():
             await run.sleep_until(past.until)

@@ -104,6 +104,10 @@ class Journal:
     def dirty(self) -> bool:
         return self.committed < self.seq
 
+    def commit(self) -> asyncio.Future[None]:
+        """A future for the next commit; whether it went well is told by `failed`."""
+        return self._committer.committed()
+
     async def durable(self) -> None:
         """Return when every event so far is on disk. Raises StoreError."""
         if self.committed < self.seq:
@@ -141,7 +145,7 @@ class Committer:
         self,
         store: Store,
         *,
-        published: Callable[[Journal, list[Event]], None],
+        published: Callable[[list[Written]], None],
         broken: Callable[[list[Journal], StoreError], None],
     ) -> None:
         self._store = store
@@ -205,7 +209,7 @@ class Committer:
             written = await self._write(batch, written)
             for journal, events in written:
                 journal.committed = events[-1].seq
-                self._published(journal, events)
+            self._published(written)
         finally:
             # A commit that failed wakes its waiters too: each looks at its own journal.
             for waiter in waiting:

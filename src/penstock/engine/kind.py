@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform, get_type_h
 from penstock.core.payload import Payload
 from penstock.core.policies import Join
 from penstock.core.ports import Port, Ports
+from penstock.core.problems import Path
 
 if TYPE_CHECKING:
     from penstock.engine.binding import Binder
@@ -29,11 +30,20 @@ Outputs = Mapping[str, Payload] | None
 
 
 class FieldError(ValueError):
-    """What `check` or `bind` raises about one field, so that a message can point at it."""
+    """What `check` or `bind` raises about one field, so that a message can point at it.
 
-    def __init__(self, field: str, message: str) -> None:
+    field: its name, or the path of what is wrong within it: `("match", 1, "when")`. To tell of
+    several mistakes, raise an ExceptionGroup of these.
+    """
+
+    def __init__(self, field: str | Path, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+    @property
+    def path(self) -> Path:
+        """The place in the node's config."""
+        return (self.field,) if isinstance(self.field, str) else self.field
 
 
 def field(**options: Any) -> Any:

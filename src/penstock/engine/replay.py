@@ -19,7 +19,17 @@ class Past:
     attempt did, in epoch seconds.
     """
 
-    __slots__ = ("began", "done", "error", "failed_attempts", "kind", "many", "masked", "outputs", "until")
+    __slots__ = (
+        "began",
+        "done",
+        "error",
+        "failed_attempts",
+        "kind",
+        "many",
+        "masked",
+        "outputs",
+        "until",
+    )
 
     def __init__(self) -> None:
         self.done = False

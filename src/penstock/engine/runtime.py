@@ -15,7 +15,7 @@ from penstock.core.store import RunRow, Store
 from penstock.engine.clock import SystemClock
 from penstock.engine.execution import Execution, Stop
 from penstock.engine.fid import new_fid
-from penstock.engine.journal import Committer, Journal
+from penstock.engine.journal import Committer, Journal, Written
 from penstock.engine.live import no_probe
 from penstock.engine.outcome import outcome_of
 from penstock.engine.recovery import RESIDENT, Recovery
@@ -336,8 +336,9 @@ class Runtime:
 
     # --- what the parts report ----------------------------------------------------
 
-    def _published(self, journal: Journal, events: list[Event]) -> None:
-        self.streams.publish(journal.fid, events)
+    def _published(self, written: list[Written]) -> None:
+        for journal, events in written if self.streams.followed else ():
+            self.streams.publish(journal.fid, events)
 
     def _broken(self, journals: list[Journal], error: StoreError) -> None:
         for journal in journals:

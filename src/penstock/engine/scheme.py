@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import SettingsError
-from penstock.core.problems import suggest
+from penstock.core.problems import nearest
 from penstock.engine.function import NodeFunction
 from penstock.engine.kind import Node
 
@@ -82,7 +82,12 @@ class Scheme:
         """What to say about a name that `get` does not know."""
         if name in self.broken:
             return f"the plugin that provides it does not load: {self.broken[name]}"
-        return suggest(name, self.names())
+        names = self.names()
+        if not names:
+            return ""
+        close = nearest(name, names)
+        # There are too many kinds to name them all wherever one is not known.
+        return f"did you mean `{close}`?" if close else "`penstock kinds` lists those there are"
 
     def _find_plugins(self) -> None:
         if not self._plugins_wanted:

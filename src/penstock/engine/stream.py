@@ -67,6 +67,11 @@ class Streams:
         self._check = check
         self._tails: dict[str, Tail] = {}
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody follows any run."""
+        return bool(self._tails)
+
     def publish(self, fid: str, events: list[Event]) -> None:
         """Show committed events to whoever follows the run."""
         tail = self._tails.get(fid)

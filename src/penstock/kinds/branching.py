@@ -102,18 +102,17 @@ class Switch(Action, kind="switch", aliases=("control.switch",), pure=True, norm
 
     def check(self) -> None:
         cases: list[tuple[Expression, str]] = []
-        mistakes: list[str] = []
+        mistakes: list[FieldError] = []
         for number, case in enumerate(self.match):
             if family(case.port) != "out[]":
-                mistakes.append(
-                    f"match[{number}].port: there is no `{case.port}`; write `out[{number}]`"
-                )
+                message = f"there is no port `{case.port}`; write `out[{number}]`"
+                mistakes.append(FieldError(("match", number, "port"), message))
             try:
                 cases.append((_condition(case.when), case.port))
             except ValueError as error:
-                mistakes.append(f"match[{number}].when: {error}")
+                mistakes.append(FieldError(("match", number, "when"), str(error)))
         if mistakes:
-            raise FieldError("match", "; ".join(mistakes))
+            raise ExceptionGroup("the cases cannot be used", mistakes)
         self.cases = cases
         self._functions = needed_functions(condition for condition, _ in cases)
 

@@ -120,6 +120,8 @@ def _cannot_open(path: Path) -> StoreError:
         return StoreError(
             f"the folder of the journal `{path}` does not exist", remedy=f"create {path.parent}"
         )
-    if os.access(path.parent, os.W_OK) and os.statvfs(path.parent).f_bavail == 0:
+    space = os.statvfs(path.parent)
+    # A virtual file system, such as /proc, has no blocks at all: it is not full of files.
+    if os.access(path.parent, os.W_OK) and space.f_blocks > 0 and space.f_bavail == 0:
         return full(path)
     return _refused(path)

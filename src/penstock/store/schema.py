@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,8 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 WAL_PAGES: Final = 4000
 """Pages of the write-ahead log between checkpoints. Four times SQLite's default: random
 index pages then reach the database once for many commits (docs/decisions/0003)."""
+
+RETRY_SECONDS: Final = 0.002
 
 
 def connect(
@@ -63,7 +66,7 @@ def migrate(database: sqlite3.Connection, path: Path, folder: Path = MIGRATIONS)
     is another program's.
     """
     _refuse_strangers(database, path, latest(folder))  # before anything is changed
-    database.execute("PRAGMA journal_mode = WAL")  # not allowed inside a transaction
+    _use_log(database)  # not allowed inside a transaction
     database.execute("BEGIN IMMEDIATE")
     try:
         version = _version(database)  # another process may have been quicker
@@ -78,11 +81,32 @@ def migrate(database: sqlite3.Connection, path: Path, folder: Path = MIGRATIONS)
             database.execute("ROLLBACK")
 
 
+def _use_log(database: sqlite3.Connection) -> None:
+    """Switch the file to a write-ahead log, waiting for others as long as a commit would.
+
+    Of two processes that do this to a new file at once, each holds the lock that the other
+    wants. SQLite then refuses one of them without waiting, and that one has to come again.
+    """
+    (patience_ms,) = database.execute("PRAGMA busy_timeout").fetchone()
+    end = time.monotonic() + patience_ms / 1000
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
+
+
 def check(database: sqlite3.Connection, path: Path) -> None:
     """Read the whole file. Raises StoreCorrupt with the first thing that is wrong."""
     (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise corrupt(path, found)
+        # SQLite puts the name of the database in a line of its own before the first finding.
+        lines = [line for line in found.splitlines() if not line.startswith("***")]
+        raise corrupt(path, lines[0] if lines else found)
 
 
 def _version(database: sqlite3.Connection) -> int:

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from penstock.core.errors import NodeError
+from penstock import load_flow
+from penstock.core.errors import DocumentError, NodeError
 from penstock.core.payload import Error
 from penstock.core.policies import Join
+from penstock.core.problems import format_path
 from penstock.engine.kind import FieldError
 from penstock.kinds.branching import If, Merge, Nop, Switch
 
 from .conftest import make
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(("payload", "port"), [({"count": 11}, "true"), ({"count": 10}, "false")])
@@ -79,8 +84,29 @@ def test_an_error_is_matched_by_its_code() -> None:
 
 
 def test_all_that_is_wrong_with_the_cases_is_said_at_once() -> None:
-    with pytest.raises(ValueError, match=r"match\[0\]\.port: .*`left`[\s\S]*match\[1\]\.when: `sel`"):
+    with pytest.raises(ExceptionGroup) as caught:
         make(Switch, match=cases(("true", "left"), ("sel", "out[1]")))
+    port, when = caught.value.exceptions
+    assert isinstance(port, FieldError)
+    assert isinstance(when, FieldError)
+    assert (port.path, when.path) == (("match", 0, "port"), ("match", 1, "when"))
+    assert "write `out[0]`" in str(port)
+    assert "`sel` is not a condition" in str(when)
+
+
+def test_the_caret_of_a_broken_case_stands_under_its_condition(tmp_path: Path) -> None:
+    file = tmp_path / "sort.yaml"
+    file.write_text(
+        "flow: sort\nnodes:\n  - kind: switch\n    match:\n"
+        "      - {when: self > 1, port: left}\n      - {when: sel > 1, port: 'out[1]'}\n"
+    )
+    with pytest.raises(DocumentError) as caught:
+        load_flow(file)
+    places = [(str(problem.place), format_path(problem.path)) for problem in caught.value.problems]
+    assert places == [
+        (f"{file}:5:32", "nodes[0].match[0].port"),
+        (f"{file}:6:16", "nodes[0].match[1].when"),
+    ]
 
 
 def test_a_merge_lists_what_came_in_the_order_of_its_ports() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -45,9 +45,11 @@ def ls(app: App, *, states: tuple[str, ...], flow: str, limit: int, before: str,
 
     rows = asyncio.run(look_up())
     if as_json:
-        import json
+        import msgspec
 
-        app.console.out(json.dumps([_plain(row) for row in rows]))
+        from penstock.cli.results import print_json
+
+        print_json(app.console, msgspec.to_builtins(rows))
         return
     if not rows:
         app.console.say("no runs")
@@ -105,10 +107,3 @@ def _fitting(width: Mapping[str, int], columns: int | None) -> list[str]:
 
 def _when(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def _plain(row: RunRow) -> dict[str, Any]:
-    import msgspec
-
-    plain: dict[str, Any] = msgspec.to_builtins(row)
-    return plain

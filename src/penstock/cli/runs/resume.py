@@ -16,6 +16,7 @@ from penstock.cli.exits import Exit, of_state
 from penstock.cli.lookup import find_run, orphans
 from penstock.cli.marks import MARKS
 from penstock.core.duration import format_seconds
+from penstock.core.states import RunState
 
 if TYPE_CHECKING:
     from penstock.engine.loading import Loader
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.argument("fid", required=False, shell_complete=complete_fid)
 @click.option("--all", "every", is_flag=True, help="All unfinished runs that no process executes.")
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
+@options.quiet
 @options.as_json
 @options.store
 @options.kinds
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 @options.debug
 @options.color
 @pass_app
-def resume(app: App, fid: str | None, *, every: bool, events: bool, as_json: bool) -> Exit:
+def resume(app: App, fid: str | None, *, every: bool, events: bool, quiet: bool, as_json: bool) -> Exit:
     """Go on with unfinished runs, from what is done.
 
     Without FID, the one unfinished run that no process executes.
@@ -46,13 +48,20 @@ def resume(app: App, fid: str | None, *, every: bool, events: bool, as_json: boo
         raise click.UsageError("give a FID or --all, not both")
     loader = app.loader()
     if every:
-        return _resume_all(app, loader)
+        return _resume_all(app, loader, quiet=quiet)
     found = asyncio.run(_choose(app, fid))
     if found is None:
-        app.console.say("nothing to resume")
+        if not quiet:
+            app.console.say("nothing to resume")
         return Exit.COMPLETED
     return run_in_foreground(
-        app, loader, lambda runtime: runtime.resume(found), events=events, as_json=as_json, create=False
+        app,
+        loader,
+        lambda runtime: runtime.resume(found),
+        quiet=quiet,
+        events=events,
+        as_json=as_json,
+        create=False,
     )
 
 
@@ -60,6 +69,7 @@ def resume(app: App, fid: str | None, *, every: bool, events: bool, as_json: boo
 @click.argument("fid", default="@", shell_complete=complete_fid)
 @click.option("--from-start", is_flag=True, help="Do again what is done, too.")
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
+@options.quiet
 @options.as_json
 @options.store
 @options.kinds
@@ -68,7 +78,7 @@ def resume(app: App, fid: str | None, *, every: bool, events: bool, as_json: boo
 @options.debug
 @options.color
 @pass_app
-def retry(app: App, fid: str, *, from_start: bool, events: bool, as_json: bool) -> Exit:
+def retry(app: App, fid: str, *, from_start: bool, events: bool, quiet: bool, as_json: bool) -> Exit:
     """Run an ended run again, as a new run that goes on from what is done."""
     from penstock.cli.foreground import run_in_foreground
 
@@ -77,7 +87,9 @@ def retry(app: App, fid: str, *, from_start: bool, events: bool, as_json: bool) 
         return await runtime.retry(row.fid, from_start=from_start)
 
     loader = app.loader()
-    return run_in_foreground(app, loader, begin, events=events, as_json=as_json, create=False)
+    return run_in_foreground(
+        app, loader, begin, quiet=quiet, events=events, as_json=as_json, create=False
+    )
 
 
 async def _choose(app: App, fid: str | None) -> str | None:
@@ -101,7 +113,7 @@ async def _choose(app: App, fid: str | None) -> str | None:
     return found[0].fid if found else None
 
 
-def _resume_all(app: App, loader: Loader) -> Exit:
+def _resume_all(app: App, loader: Loader, *, quiet: bool) -> Exit:
     from penstock.cli.signals import LEAVE, leave, signals
     from penstock.engine.runtime import Runtime
 
@@ -110,7 +122,8 @@ def _resume_all(app: App, loader: Loader) -> Exit:
         async with Runtime(store, loader=loader, recover=False) as runtime:
             resumed = await runtime.resume_all()
             if not resumed:
-                app.console.say("nothing to resume")
+                if not quiet:
+                    app.console.say("nothing to resume")
                 return Exit.COMPLETED
             stopping = asyncio.get_running_loop().create_future()
 
@@ -120,16 +133,22 @@ def _resume_all(app: App, loader: Loader) -> Exit:
 
             handlers = dict.fromkeys((signal.SIGINT, *LEAVE), stop)
             with signals(handlers, stuck=lambda: None):
-                app.console.say(f"{len(resumed)} run{'s' * (len(resumed) > 1)} resumed")
-                codes = await _ends(app, resumed, stopping)
+                if not quiet:
+                    app.console.say(f"{len(resumed)} run{'s' * (len(resumed) > 1)} resumed")
+                codes = await _ends(app, resumed, stopping, quiet=quiet)
         return _worst(app, codes)
 
     return leave(asyncio.run(main()))
 
 
-async def _ends(app: App, runs: list[Run], stopping: asyncio.Future[None]) -> list[Exit | BaseException]:
+async def _ends(
+    app: App, runs: list[Run], stopping: asyncio.Future[None], *, quiet: bool
+) -> list[Exit | BaseException]:
     """How each run ended; a CancelledError stands for one that was left when `stopping` came."""
-    ends = [asyncio.create_task(_end_of(app, run), name=f"penstock:end:{run.fid}") for run in runs]
+    ends = [
+        asyncio.create_task(_end_of(app, run, quiet=quiet), name=f"penstock:end:{run.fid}")
+        for run in runs
+    ]
     together = asyncio.gather(*ends, return_exceptions=True)
     await asyncio.wait((together, stopping), return_when=asyncio.FIRST_COMPLETED)
     for end in ends:
@@ -137,8 +156,8 @@ async def _ends(app: App, runs: list[Run], stopping: asyncio.Future[None]) -> li
     return await asyncio.gather(*ends, return_exceptions=True)
 
 
-async def _end_of(app: App, run: Run) -> Exit:
-    """Wait for the end of a run, and say how it ended."""
+async def _end_of(app: App, run: Run, *, quiet: bool) -> Exit:
+    """Wait for the end of a run, and say how it ended; quiet: unless it completed."""
     from penstock.core.errors import RunError
 
     row = await run.row()
@@ -148,6 +167,8 @@ async def _end_of(app: App, run: Run) -> Exit:
     with suppress(RunError):  # how it ended is told by its row
         await run.result()
     row = await run.row()
+    if quiet and row.state is RunState.COMPLETED:
+        return Exit.COMPLETED
     mark = MARKS[row.state]
     took = format_seconds((row.ended or row.started) - row.started)
     text = f"{mark.symbol} {row.fid} {row.flow} {row.state} in {took}"

@@ -13,6 +13,7 @@ from penstock.cli import options
 from penstock.cli.app import App, pass_app
 from penstock.cli.completion import complete_fid
 from penstock.cli.lookup import find_run
+from penstock.cli.results import print_json
 from penstock.core.payload import to_json
 from penstock.core.record import RunRecord
 
@@ -58,9 +59,9 @@ def show(
     found = asyncio.run(_look_up(app, fid))
     if events:
         for event in found.events:
-            app.console.out(to_json(event.to_mapping()).decode())
+            print_json(app.console, event.to_mapping())
     elif as_json:
-        app.console.out(to_json(_plain(found.record)).decode())
+        print_json(app.console, _plain(found.record))
     elif graph or target is not None:
         picture = _picture(found)
         if target is not None:

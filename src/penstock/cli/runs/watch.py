@@ -13,7 +13,7 @@ from penstock.cli.app import App, pass_app
 from penstock.cli.completion import complete_fid
 from penstock.cli.exits import Exit
 from penstock.cli.lookup import find_run
-from penstock.core.payload import to_json
+from penstock.cli.results import print_json
 from penstock.core.record import RunRecord
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def logs(app: App, fid: str, *, following: bool, node: str, as_json: bool) -> No
         if words is None or (node and node not in event.node.split("/") and node != event.node):
             return
         if as_json:
-            console.out(to_json(event.to_mapping()).decode())
+            print_json(console, event.to_mapping())
             return
         text, style = words
         gutter = console.style(f"{event.node} │", "dim", stream=console.stdout)
