@@ -122,7 +122,7 @@ def test_a_field_that_is_missing_is_told_with_the_way_to_give_it() -> None:
 
 def test_a_wrong_choice_is_told_with_its_place() -> None:
     text = told("colour: rde")
-    assert "f.yaml:3:40: nodes[0].colour: expected one of `blue`, `red`; found the text `rde`" in text
+    assert "f.yaml:3:41: nodes[0].colour: expected one of `blue`, `red`; found the text `rde`" in text
     assert "did you mean `red`?" in text
 
 

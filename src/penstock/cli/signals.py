@@ -42,34 +42,33 @@ def signals(
     ends behind that.
     """
     loop = asyncio.get_running_loop()
-    unheeded: list[threading.Timer] = []
-    leaving = threading.Event()
+    unheeded: list[int] = []
+    watchdogs: list[threading.Timer] = []
+    leaving: list[int] = []
 
     def take(number: int, _: object) -> None:
         # A plain handler runs even while code that never waits keeps the loop from its own.
+        # Another signal may come at any point of it, so what it says to that one goes first.
+        if leaving:
+            return
         if unheeded:
             give_up()
-        watchdog = threading.Timer(STUCK_SECONDS, give_up)
-        watchdog.daemon = True
-        unheeded.append(watchdog)
+        unheeded.append(number)
         if number != signal.SIGINT:
-            watchdog.start()
+            watchdogs.append(_later(STUCK_SECONDS, give_up))
         loop.call_soon_threadsafe(heed, number)
 
     def give_up() -> None:
-        if leaving.is_set():  # one signal more must not cut the last word short
-            return
-        leaving.set()
-        end = threading.Timer(LAST_WORD_SECONDS, os._exit, (Exit.CANCELLED,))
-        end.daemon = True
-        end.start()
+        leaving.append(Exit.CANCELLED)
+        _later(LAST_WORD_SECONDS, os._exit, Exit.CANCELLED)
         with suppress(RuntimeError, OSError):  # it may have come in the middle of a write
             stuck()
         leave_at_once(Exit.CANCELLED)
 
     def heed(number: int) -> None:
-        while unheeded:
-            unheeded.pop().cancel()
+        unheeded.clear()
+        while watchdogs:
+            watchdogs.pop().cancel()
         handlers[signal.Signals(number)]()
 
     before: dict[signal.Signals, Any] = {}
@@ -81,6 +80,14 @@ def signals(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _later(seconds: float, act: Callable[..., object], *args: object) -> threading.Timer:
+    """Call this from a thread that keeps nothing alive."""
+    timer = threading.Timer(seconds, act, args)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def leave(code: Exit) -> Exit:

@@ -172,8 +172,7 @@ class _Scanner:
 
 def _report_syntax(problem: str, offset: int, text: Text, findings: Findings) -> None:
     """Report what `json` complains about, in words that say what to change."""
-    if problem.startswith("Illegal trailing"):  # from Python 3.13 on it points at the comma
-        offset += len(text.text[offset:]) - len(text.text[offset + 1 :].lstrip())
+    offset = _behind_the_comma(offset, text.text) if problem.startswith("Illegal trailing") else offset
     before, after = text.text[:offset].rstrip(), text.text[offset : offset + 2]
     message, hint = f"{problem[:1].lower()}{problem[1:]}", ""
     if not text.text.strip():
@@ -200,3 +199,8 @@ def _report_syntax(problem: str, offset: int, text: Text, findings: Findings) ->
     elif problem.startswith("Unterminated string"):
         message, hint = "the quoted text never ends", "close the quotes"
     findings.report(f"not valid JSON: {message}", hint=hint, place=text.place(*text.position(offset)))
+
+
+def _behind_the_comma(offset: int, text: str) -> int:
+    """Where Python up to 3.12 saw a trailing comma's mistake; later ones point at the comma itself."""
+    return len(text) - len(text[offset + 1 :].lstrip())

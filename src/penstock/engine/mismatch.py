@@ -82,7 +82,7 @@ def _unknown(path: Path, name: str, others: set[str], *, exact: bool) -> Mismatc
 
 
 def _not_allowed(path: Path, found: Any, types: Iterable[Type]) -> Mismatch:
-    options = [str(option) for option in _options(types)]
+    options = sorted(str(option) for option in _options(types))
     some = ", ".join(f"`{clip(option)}`" for option in options[:_MOST_OPTIONS])
     more = ", …" if len(options) > _MOST_OPTIONS else ""
     close = nearest(str(found), options)
