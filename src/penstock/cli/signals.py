@@ -48,7 +48,7 @@ def signals(
 
     def take(number: int, _: object) -> None:
         # A plain handler runs even while code that never waits keeps the loop from its own.
-        # Another signal may come at any point of it, so what it says to that one goes first.
+        # Another signal may interrupt it anywhere: what is to stop that one is set before all else.
         if leaving:
             return
         if unheeded:
