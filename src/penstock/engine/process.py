@@ -70,7 +70,8 @@ class Process:
         self.on_error = on_error
         self._parent = parent
         self._stopping = False
-        self._ready: deque[tuple[Vertex, dict[str, Payload], Branch]] = deque()
+        # In-port and packet, or, without a port, all the inputs of a join or an entry.
+        self._ready: deque[tuple[Vertex, str, Payload, Branch]] = deque()
         self._gates: dict[int, Gate] = {}
         self._response = Response()
         self._group: asyncio.TaskGroup | None = None
@@ -82,7 +83,7 @@ class Process:
     async def launch(self, inputs: Mapping[str, Payload]) -> Payload:
         """Run a flow's plan: its entries fire with the inputs. Returns the response."""
         for vertex in self.plan.entries:
-            self._ready.append((vertex, _entry_inputs(vertex, inputs), ()))
+            self._ready.append((vertex, "", _entry_inputs(vertex, inputs), ()))
         return await self._execute()
 
     async def answer(self, value: Payload) -> Payload:
@@ -125,7 +126,9 @@ class Process:
         silent = self.run.journal.silent
         bare = silent and self.run.slots is None
         while ready and not self._stopping:
-            vertex, inputs, branch = ready.popleft()
+            vertex, port, inputs, branch = ready.popleft()
+            if port:
+                inputs = {**vertex.base, port: inputs} if vertex.base else {port: inputs}
             if silent and vertex.plain:
                 self._run_plain(vertex, inputs, branch)
                 continue
@@ -147,7 +150,8 @@ class Process:
     def _drain(self) -> None:
         ready = self._ready
         while ready:
-            self._run_plain(*ready.popleft())
+            vertex, port, inputs, branch = ready.popleft()
+            self._run_plain(vertex, {**vertex.base, port: inputs} if port else inputs, branch)
 
     def _call_spare(self) -> None:
         assert self._group is not None
@@ -248,9 +252,7 @@ class Process:
         """The one packet of a link from a vertex that fires once; the link settles."""
         target = route.target
         if target.solo:
-            base = target.base
-            inputs = {**base, route.port: payload} if base else {route.port: payload}
-            self._ready.append((target, inputs, ()))
+            self._ready.append((target, route.port, payload, ()))
             return
         if not target.once:
             self._deliver(route, payload, ())
@@ -277,7 +279,7 @@ class Process:
             return
         gate.live += 1
         gate.fired = True
-        self._ready.append((target, {**target.base, route.port: payload}, branch))
+        self._ready.append((target, route.port, payload, branch))
 
     def _gate(self, vertex: Vertex) -> Gate:
         gate = self._gates.get(vertex.index)
@@ -333,7 +335,7 @@ class Process:
         for inputs, branch in gate.joined(vertex):
             gate.live += 1
             gate.fired = True
-            self._ready.append((vertex, inputs, branch))
+            self._ready.append((vertex, "", inputs, branch))
         return gate.fired
 
 
