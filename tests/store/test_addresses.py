@@ -46,7 +46,7 @@ def test_an_incomplete_address_is_refused_with_what_can_be_written(url):
 
 
 def test_an_unknown_scheme_is_refused_and_no_password_is_shown():
-    with pytest.raises(SettingsError, match="no store has the scheme `postgresql`") as caught:
-        open_store("postgresql://me:secret@db/penstock")
-    assert "sqlite, memory" in caught.value.message
+    with pytest.raises(SettingsError, match="no store has the scheme `mysql`") as caught:
+        open_store("mysql://me:secret@db/penstock")
+    assert "sqlite, postgresql, memory" in caught.value.message
     assert "secret" not in str(caught.value)

@@ -19,6 +19,7 @@
     │   ├── StoreFull
     │   ├── StoreLocked
     │   ├── StoreCorrupt
+    │   ├── StoreLost        the run may be another runtime's by now
     │   └── StoreVersion     written by a newer Penstock
     └── SettingsError        a setting has a value that cannot be used
 
@@ -180,6 +181,10 @@ class StoreLocked(StoreError):
 
 class StoreCorrupt(StoreError):
     """The store's file is not what it should be."""
+
+
+class StoreLost(StoreError):
+    """This runtime was not heard of for so long that its runs may be another's by now."""
 
 
 class StoreVersion(StoreError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum, auto
 from typing import Any, Protocol
 
 import msgspec
@@ -64,12 +65,24 @@ class Batch:
         self.changes.pop(fid, None)
 
 
+class Shift(StrEnum):
+    """What happened to the ownership of runs.
+
+    ORPHANED: a runtime died, so there may be runs to claim. LOST: this runtime was taken
+    for dead, so what it executes may be another's by now.
+    """
+
+    ORPHANED = auto()
+    LOST = auto()
+
+
 class Store(Protocol):
     """A place where runs and their streams are kept.
 
     Every method raises a StoreError of core/errors.py and nothing else. `commit` returns
     when the batch is on disk; it refuses, with StoreError, a batch whose events do not
-    follow the last seq of their run, so two writers can never share a run.
+    follow the last seq of their run, so two writers can never share a run. Where ownership
+    can be lost, it refuses with StoreLost what this store's runtime has lost.
     """
 
     @property
@@ -125,7 +138,20 @@ class Store(Protocol):
 
     @property
     def owner(self) -> str:
-        """The name under which this store's runtime owns runs."""
+        """The name under which this store's runtime owns runs; another one after a LOST."""
+        ...
+
+    @property
+    def held(self) -> bool:
+        """Whether it is certain at this moment that nobody else may claim this owner's runs."""
+        ...
+
+    async def hold(self) -> None:
+        """Make certain of it. Raises StoreLost when it is too late."""
+        ...
+
+    def shifts(self) -> AsyncIterator[Shift]:
+        """What happens to ownership, as it happens; a store may have nothing to tell, ever."""
         ...
 
     async def signal(self, fid: str, signal: str) -> None:

@@ -13,21 +13,30 @@ if TYPE_CHECKING:
 _SCHEME: Final = re.compile(
     r"([A-Za-z][A-Za-z0-9+.-]+):"
 )  # two letters at least: `C:\runs.db` is a path
-_KNOWN: Final = "write sqlite:///FILE (sqlite:////FILE from the root), memory: or the path of a file"
+_KNOWN: Final = (
+    "write sqlite:///FILE (sqlite:////FILE from the root), postgresql://USER@HOST/DATABASE, "
+    "memory: or the path of a file"
+)
 
 
 def open_store(url: str, *, create: bool = True, busy_timeout: float = 5.0) -> Store:
     """The store at an address, ready for `await store.open()`.
 
     `sqlite:///runs.db` is relative, `sqlite:////var/runs.db` absolute; a plain path is a
-    SQLite file, too; `memory:` forgets everything at the end of the process.
-    create: make a file that is missing, with its folders. busy_timeout: seconds to wait
-    for other processes. Raises SettingsError on an address that no store serves.
+    SQLite file, too; `postgresql://…` is a database; `memory:` forgets everything at the
+    end of the process.
+    create: make a file that is missing, with its folders, or missing tables. busy_timeout:
+    seconds to wait for other processes. Raises SettingsError on an address that no store
+    serves.
     """
     if url == "memory:":
         from penstock.store.memory import MemoryStore
 
         return MemoryStore()
+    if url.lower().startswith(("postgresql:", "postgres:")):
+        from penstock.store.postgres.store import PostgresStore
+
+        return PostgresStore(url, create=create, lock_seconds=busy_timeout)
     from penstock.store.sqlite import SqliteStore
 
     return SqliteStore(_path(url), create=create, busy_timeout=busy_timeout)
@@ -47,7 +56,7 @@ def _path(url: str) -> str:
         raise SettingsError(f"the store address `{url}` says more than `memory:`", remedy=_KNOWN)
     else:  # the rest may hold a password
         raise SettingsError(
-            f"no store has the scheme `{scheme[1]}`; known: sqlite, memory", remedy=_KNOWN
+            f"no store has the scheme `{scheme[1]}`; known: sqlite, postgresql, memory", remedy=_KNOWN
         )
     if not path.strip():
         raise SettingsError(f"the store address `{url}` names no file", remedy=_KNOWN)

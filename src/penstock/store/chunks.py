@@ -2,12 +2,12 @@
 
 A body is the MessagePack of `[[time, type, node, data], …]`. A chunk's first seq is kept
 beside it and seqs are dense, so an event's own need not be stored. A payload of more
-than 256 KiB leaves the body for a blob file and comes back when the chunk is read.
+than 256 KiB leaves the body for a blob and comes back when the chunk is read.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from penstock.core.errors import PenstockError, StoreCorrupt, StoreError
 from penstock.core.events import Event
@@ -16,16 +16,23 @@ from penstock.core.payload import BlobRef, Payload, decode, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from penstock.store.blobs import BlobFolder
-
 BLOB_BYTES: Final = 256 * 1024
-"""A payload whose stored form is larger than this is kept in a blob file."""
+"""A payload whose stored form is larger than this is kept in a blob."""
+
+
+class Blobs(Protocol):
+    """Where the large payloads of a store go, and come from."""
+
+    def write(self, content: bytes) -> BlobRef: ...
+
+    def read(self, blob: BlobRef, *, fid: str) -> bytes: ...
+
 
 _BY_NAME: Final = ("outputs", "inputs")
 """Fields of an event's data that map names to payloads, each of which may be large."""
 
 
-def pack(fid: str, events: Sequence[Event], blobs: BlobFolder) -> bytes:
+def pack(fid: str, events: Sequence[Event], blobs: Blobs) -> bytes:
     """The body for these events. Raises StoreError on data that has no stored form."""
     try:
         body = encode([(event.time, event.type, event.node, event.data) for event in events])
@@ -38,7 +45,7 @@ def pack(fid: str, events: Sequence[Event], blobs: BlobFolder) -> bytes:
     return body
 
 
-def unpack(fid: str, first: int, body: bytes, blobs: BlobFolder) -> Iterator[Event]:
+def unpack(fid: str, first: int, body: bytes, blobs: Blobs) -> Iterator[Event]:
     """The events of a body, with their blobs in place. Raises StoreCorrupt."""
     try:
         rows: list[tuple[float, str, str, dict[str, Payload]]] = decode(body)
@@ -52,7 +59,7 @@ def unpack(fid: str, first: int, body: bytes, blobs: BlobFolder) -> Iterator[Eve
         ) from error
 
 
-def _detach(data: dict[str, Payload], blobs: BlobFolder) -> dict[str, Payload]:
+def _detach(data: dict[str, Payload], blobs: Blobs) -> dict[str, Payload]:
     def detach(value: Payload) -> Payload:
         stored = encode(value)
         return blobs.write(stored) if len(stored) > BLOB_BYTES else value
@@ -60,7 +67,7 @@ def _detach(data: dict[str, Payload], blobs: BlobFolder) -> dict[str, Payload]:
     return _map(data, detach)
 
 
-def _attach(data: dict[str, Payload], fid: str, blobs: BlobFolder) -> dict[str, Payload]:
+def _attach(data: dict[str, Payload], fid: str, blobs: Blobs) -> dict[str, Payload]:
     for value in data.values():
         if type(value) is BlobRef or (type(value) is dict and BlobRef in map(type, value.values())):
             break

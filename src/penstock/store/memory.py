@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from penstock.core.errors import StoreError
-from penstock.core.store import RunRow
+from penstock.core.store import RunRow, Shift
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -27,6 +27,7 @@ class MemoryStore:
 
     url = "memory:"
     durable = False
+    held = True
 
     def __init__(self) -> None:
         self.owner = f"memory-{secrets.token_hex(6)}"
@@ -127,6 +128,14 @@ class MemoryStore:
 
     async def alive(self, owner: str) -> bool:
         return owner == self.owner
+
+    async def hold(self) -> None:
+        """Nothing to do: there is nobody else."""
+
+    async def shifts(self) -> AsyncIterator[Shift]:
+        """Nothing, ever: there is nobody else."""
+        await asyncio.Event().wait()
+        yield Shift.ORPHANED
 
     async def signal(self, fid: str, signal: str) -> None:
         row = self._rows.get(fid)

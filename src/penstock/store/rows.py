@@ -75,7 +75,9 @@ def well_formed(text: str) -> str:
     """The text with U+FFFD where it is no Unicode, as file names and output may not be.
 
     A run must be able to end whatever went wrong, so its error is never refused for this.
+    PostgreSQL keeps no NUL in a text, so no store does.
     """
+    text = text.replace("\0", "\ufffd")
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import StoreError, StoreVersion
+from penstock.store.dialects import MIGRATIONS, latest, scripts
 from penstock.store.failures import corrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 APPLICATION_ID: Final = 0x50656E73
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 WAL_PAGES: Final = 4000
 """Pages of the write-ahead log between checkpoints. Four times SQLite's default: random
@@ -54,11 +54,6 @@ def connect(
     return database
 
 
-def latest(folder: Path = MIGRATIONS) -> int:
-    """The version that this Penstock writes."""
-    return max(int(file.name[:4]) for file in folder.glob("*.sql"))
-
-
 def migrate(database: sqlite3.Connection, path: Path, folder: Path = MIGRATIONS) -> None:
     """Apply the migrations that the file lacks, in order, all of them or none.
 
@@ -70,10 +65,9 @@ def migrate(database: sqlite3.Connection, path: Path, folder: Path = MIGRATIONS)
     database.execute("BEGIN IMMEDIATE")
     try:
         version = _version(database)  # another process may have been quicker
-        for file in sorted(folder.glob("*.sql")):
-            if int(file.name[:4]) > version:
-                for statement in _statements(file.read_text(encoding="utf-8")):
-                    database.execute(statement)
+        for script in scripts("sqlite", after=version, folder=folder):
+            for statement in _statements(script):
+                database.execute(statement)
         database.execute(f"PRAGMA user_version = {latest(folder):d}")
         database.execute("COMMIT")
     finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from penstock.core.errors import StoreError
 from penstock.core.payload import decode, encode
 from penstock.core.states import RunState
+from penstock.core.store import Shift
 from penstock.store import claims, rows, schema, statements
 from penstock.store.blobs import BlobFolder
 from penstock.store.chunks import pack, unpack
@@ -53,6 +54,7 @@ class SqliteStore:
     """
 
     durable = True
+    held = True
 
     def __init__(
         self,
@@ -258,6 +260,14 @@ class SqliteStore:
     async def alive(self, owner: str) -> bool:
         with self._guard:
             return self._owners.alive(owner)
+
+    async def hold(self) -> None:
+        """Nothing to do: a lock cannot be lost."""
+
+    async def shifts(self) -> AsyncIterator[Shift]:
+        """Nothing, ever: dead runtimes are looked for when one begins."""
+        await asyncio.Event().wait()
+        yield Shift.ORPHANED
 
     async def signal(self, fid: str, signal: str) -> None:
         """Leave word for the runtime that owns this run, now or after a crash.

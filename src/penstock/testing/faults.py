@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from penstock.core.events import Event
     from penstock.core.states import RunState
-    from penstock.core.store import Batch, RunRow, Store
+    from penstock.core.store import Batch, RunRow, Shift, Store
 
 
 class FaultyStore:
@@ -60,6 +60,16 @@ class FaultyStore:
     @property
     def owner(self) -> str:
         return self._store.owner
+
+    @property
+    def held(self) -> bool:
+        return self._store.held
+
+    async def hold(self) -> None:
+        await self._store.hold()
+
+    def shifts(self) -> AsyncIterator[Shift]:
+        return self._store.shifts()
 
     async def open(self) -> None:
         await self._store.open()

@@ -1,6 +1,5 @@
--- Runs, their streams, what they execute, and the words left for them.
-
-PRAGMA application_id = 0x50656e73;  -- "Pens"
+-- Runs, what they execute, and the words left for them. The streams are in the files of
+-- each store, which lays them out for itself.
 
 CREATE TABLE runs (
     id       INTEGER PRIMARY KEY,
@@ -17,18 +16,6 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE INDEX runs_state ON runs (state, fid);
-
--- One row holds the events of one run in one commit, with the seqs `first` to `last`.
-CREATE TABLE events (
-    id    INTEGER PRIMARY KEY,
-    run   INTEGER NOT NULL REFERENCES runs (id),
-    first INTEGER NOT NULL,
-    last  INTEGER NOT NULL,
-    body  BLOB NOT NULL
-) STRICT;
-
--- Two writers that follow the same seq collide here: the fence of docs/decisions/0003.
-CREATE UNIQUE INDEX events_run_first ON events (run, first);
 
 CREATE TABLE revisions (
     digest   TEXT PRIMARY KEY,

@@ -1,0 +1,73 @@
+"""Every SQL statement of the PostgreSQL store but the migrations."""
+# ruff: noqa: S608 - what is put together here are the constants of this file
+
+from __future__ import annotations
+
+from typing import Final
+
+_UNFINISHED: Final = "('pending', 'running', 'waiting')"
+"""The states of `RunState` that are not terminal."""
+
+_LAST: Final = (
+    "coalesce((SELECT last FROM events WHERE events.fid = runs.fid ORDER BY first DESC LIMIT 1), 0)"
+)
+
+COMMIT: Final = f"SELECT commit_batch({', '.join(f'${number}' for number in range(1, 24))})"
+CLAIM: Final = "SELECT claim_runs($1, $2, $3)"
+
+SELECT_RUNS: Final = (
+    "SELECT fid, flow, source, revision, state, wake_at, owner, started, ended, error, "
+    f"{_LAST} FROM runs "
+)
+TAILS: Final = f"SELECT fid, owner, {_LAST} AS last FROM runs WHERE fid = ANY ($1)"
+TAIL: Final = f"SELECT {_LAST} FROM runs WHERE fid = $1"
+
+SELECT_CHUNKS: Final = """
+    SELECT first, body, blobs FROM events WHERE fid = $1 AND first >= coalesce(
+        (SELECT max(first) FROM events WHERE fid = $1 AND first <= $2::bigint + 1), 0
+    ) ORDER BY first LIMIT $3
+"""
+"""From the chunk that holds the event `$2 + 1` on."""
+
+INSERT_BLOBS: Final = (
+    "INSERT INTO blobs (digest, content) SELECT * FROM unnest($1::text[], $2::bytea[]) "
+    "ON CONFLICT DO NOTHING"
+)
+SELECT_BLOBS: Final = "SELECT digest, content FROM blobs WHERE digest = ANY ($1)"
+
+INSERT_REVISION: Final = (
+    "INSERT INTO revisions (digest, document) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+)
+SELECT_REVISION: Final = "SELECT document FROM revisions WHERE digest = $1"
+
+TAKE_LEASE: Final = (
+    "INSERT INTO owners (name, expires_at) "
+    "VALUES ($1, clock_timestamp() + make_interval(secs => $2)) RETURNING token"
+)
+RENEW_LEASE: Final = (
+    "UPDATE owners SET expires_at = clock_timestamp() + make_interval(secs => $2) WHERE token = $1 "
+    "RETURNING (SELECT count(*) FROM owners WHERE expires_at < clock_timestamp() AND token <> $1)"
+)
+"""How many others have run out, or no row when this one was taken away."""
+RELEASE_LEASE: Final = (
+    "WITH gone AS (DELETE FROM owners WHERE token = $1 RETURNING name) "
+    "SELECT pg_notify($2, name) FROM gone"
+)
+ALIVE: Final = "SELECT expires_at >= clock_timestamp() FROM owners WHERE name = $1"
+
+NOTIFY: Final = "SELECT pg_notify($1, $2)"
+
+INSERT_SIGNAL: Final = f"""
+    WITH target AS (SELECT id, owner, state FROM runs WHERE fid = $1),
+    word AS (
+        INSERT INTO signals (run, signal) SELECT id, $2 FROM target WHERE state IN {_UNFINISHED}
+    )
+    SELECT pg_notify($3, owner) FROM target
+"""
+SELECT_SIGNALS: Final = (
+    "SELECT signals.id, fid, signal FROM signals JOIN runs ON runs.id = run "
+    f"WHERE owner = $1 AND state IN {_UNFINISHED} ORDER BY signals.id"
+)
+DELETE_SIGNAL: Final = "DELETE FROM signals WHERE id = $1"
+
+CHECK: Final = "SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM events"
