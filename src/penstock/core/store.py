@@ -58,6 +58,10 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self.events or self.runs or self.changes)
 
+    def concerns(self, fid: str) -> bool:
+        """Whether something of this run is to be written."""
+        return fid in self.events or fid in self.changes or any(row.fid == fid for row in self.runs)
+
     def without(self, fid: str) -> None:
         """Leave one run out of the commit."""
         self.runs = [row for row in self.runs if row.fid != fid]

@@ -131,6 +131,8 @@ async def perform(
         await journal.commit()
         if journal.failed is not None:
             raise journal.failed
+    if not (work.pure or journal.held):
+        await journal.hold()
     if past is not None and past.until is not None:
         with waits():
             await run.sleep_until(past.until)
@@ -149,6 +151,8 @@ async def perform(
             raise failure from failure.cause
         number += 1
         began = None
+        if not (work.pure or journal.held):
+            await journal.hold()
 
 
 class _Failed(Exception):

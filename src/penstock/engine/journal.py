@@ -115,13 +115,27 @@ class Journal:
         if self.failed is not None:
             raise self.failed
 
+    @property
+    def held(self) -> bool:
+        """Whether it is certain at this moment that the run is not another runtime's.
+
+        A runtime that was paused must not begin with effects that another one has done.
+        """
+        return self.silent or self._committer.held
+
+    async def hold(self) -> None:
+        """Make certain of it. Raises StoreError, StoreLost when the run may be another's."""
+        await self._committer.hold()
+        if self.failed is not None:
+            raise self.failed
+
     def create(self, row: RunRow) -> None:
         """Let the run itself come into being with the next commit."""
         self._committer.rows.append(row)
 
     def change(self, **fields: Any) -> None:
         """Change the run's row with the next commit."""
-        if self.silent or self.closed:
+        if self.silent or self.closed or self.failed is not None:
             return
         known = self._committer.changes.get(self.fid)
         if known is None:
@@ -157,6 +171,15 @@ class Committer:
         self._waiting: list[asyncio.Future[None]] = []
         self._lazy: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether it is certain that nobody else has claimed the runs of this runtime."""
+        return self._store.held
+
+    async def hold(self) -> None:
+        """Make certain of it. Raises StoreLost."""
+        await self._store.hold()
 
     def add(self, journal: Journal) -> None:
         """Take note that a journal has events to write."""
@@ -232,11 +255,12 @@ class Committer:
                     if isinstance(cause, StoreError)
                     else StoreError(f"the store failed: {cause!r}")
                 )
-                at_fault = [pair for pair in written if pair[0].fid == error.fid] or written
+                alone = batch.concerns(error.fid)
+                at_fault = [pair for pair in written if not alone or pair[0].fid == error.fid]
                 for journal, _ in at_fault:
                     journal.failed = error
                 self._broken([journal for journal, _ in at_fault], error)
-                if at_fault is written:
+                if not alone:
                     return []
                 written = [pair for pair in written if pair[0].fid != error.fid]
                 batch.without(error.fid)

@@ -7,6 +7,7 @@ in memory at a time.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import PenstockError, RunBusy, StoreError
@@ -45,6 +46,12 @@ class Recovery:
         """Bring a run back at `until`, in epoch seconds."""
         self._sleepers.add(fid, until)
 
+    def abandon(self) -> list[str]:
+        """Forget all runs that were to be brought back; which ones."""
+        fids = [*self._sleepers.clear(), *self._due]
+        self._due.clear()
+        return fids
+
     def has_room(self) -> None:
         """A run left memory."""
         self._room.set()
@@ -56,9 +63,9 @@ class Recovery:
 
     # --- claiming -----------------------------------------------------------------
 
-    async def claim_all(self) -> list[str]:
-        """Take every unfinished run that no live runtime owns, oldest first."""
-        rows = await self._store.claim()
+    async def claim_all(self, fids: Sequence[str] | None = None) -> list[str]:
+        """Take the unfinished runs that no live runtime owns, or those of `fids`, oldest first."""
+        rows = await self._store.claim(fids)
         now = self._clock.now()
         for row in rows:
             if row.state is RunState.WAITING and row.wake_at is not None and row.wake_at > now:
@@ -136,6 +143,9 @@ class Recovery:
         try:
             row = await self._store.run(fid)
             if row is None or row.state.terminal or self._runtime.is_live(fid):
+                return
+            if row.owner != self._store.owner:  # lost to another runtime meanwhile
+                self._runtime.look_elsewhere(fid)
                 return
             try:
                 await self.revive(row)

@@ -7,11 +7,18 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from penstock.core.errors import PenstockError, RunBusy, RunNotFound, RunSuspended, StoreError
+from penstock.core.errors import (
+    PenstockError,
+    RunBusy,
+    RunNotFound,
+    RunSuspended,
+    StoreError,
+    StoreLost,
+)
 from penstock.core.events import Event, EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.states import RunState
-from penstock.core.store import RunRow, Store
+from penstock.core.store import RunRow, Shift, Store
 from penstock.engine.clock import SystemClock
 from penstock.engine.execution import Execution, Stop
 from penstock.engine.fid import new_fid
@@ -323,16 +330,40 @@ class Runtime:
         return [Run(self, fid) for fid in await self._recovery.claim_all()]
 
     def _listen(self) -> None:
-        """Take the words that other processes leave for runs of this runtime."""
+        """Take the words that other processes leave for runs of this runtime, and their runs."""
         if self.store.durable and not self._listening:
             self._listening = True
             self.own(self._follow_signals(), "penstock:signals")
+            self.own(self._follow_shifts(), "penstock:shifts")
 
     async def _follow_signals(self) -> None:
         async for fid, signal in self.store.signals():
             word, _, reason = signal.partition(" ")
             if word == "cancel":
                 self.own(self.cancel(fid, reason), f"penstock:cancel:{fid}")
+
+    async def _follow_shifts(self) -> None:
+        async for shift in self.store.shifts():
+            try:
+                if shift is Shift.LOST:
+                    await self._lose_all()
+                elif self._recover:
+                    await self._recovery.claim_all()
+            except StoreError:
+                continue  # the store tells it again, or has lost its lease and tells that
+
+    async def _lose_all(self) -> None:
+        """Stop everything, then go on with those runs that nobody else has taken."""
+        lost = StoreLost("this runtime was taken for dead, and its runs may be another's")
+        executions = [each for each in self._executions.values() if not each.journal.silent]
+        for execution in executions:
+            execution.journal.failed = lost
+            execution.stop(Stop.BROKEN)
+        fids = [*self._recovery.abandon(), *(execution.journal.fid for execution in executions)]
+        await asyncio.gather(*(execution.ended for execution in executions), return_exceptions=True)
+        await self._recovery.claim_all(fids)
+        for fid in fids:
+            self.look_elsewhere(fid)
 
     # --- what the parts report ----------------------------------------------------
 
@@ -362,6 +393,8 @@ class Runtime:
         self._recovery.has_room()
         if execution.evicted_until is not None and not self._closing:
             self._recovery.put_aside(fid, execution.evicted_until)
+        elif isinstance(execution.broken, StoreLost):
+            self.look_elsewhere(fid)
         elif execution.broken is not None:
             self.gave_up(fid, execution.broken)
         else:
@@ -374,6 +407,10 @@ class Runtime:
             if not end.done():
                 end.set_exception(error)
         self.streams.wake(fid)
+
+    def look_elsewhere(self, fid: str) -> None:
+        """A run is another runtime's now: whoever waits for it follows it there."""
+        self._wake_waiters(fid)
 
     def _wake_waiters(self, fid: str, event: Event | None = None) -> None:
         for end in self._ends.pop(fid, ()):

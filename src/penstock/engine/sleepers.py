@@ -40,12 +40,18 @@ class Sleepers:
         """Forget a run; whether it was there. Its entry in the heap is passed over later."""
         return self._until.pop(fid, None) is not None
 
+    def clear(self) -> list[str]:
+        """Forget all runs; which ones."""
+        fids = list(self._until)
+        self._heap.clear()
+        self._until.clear()
+        return fids
+
     def close(self) -> None:
         """Wake nobody any more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._heap.clear()
-        self._until.clear()
+        self.clear()
 
     def _arm(self) -> None:
         if not self._heap:
