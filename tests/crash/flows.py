@@ -1,7 +1,8 @@
-"""A process that runs flows whose steps leave a mark: `python -m tests.crash.flows FOLDER COUNT`.
+"""A process that runs flows whose steps leave a mark: `python -m tests.crash.flows FOLDER COUNT STORE`.
 
 It goes on with what an earlier process of the same folder left unfinished, starts what was
-never started, and ends when all flows have ended. Each of the 20 effectful steps of a flow
+never started, and ends when all flows have ended. Several may do so at the same time, where
+the store lets a run pass from the dead to the living. Each of the 20 effectful steps of a flow
 adds one line to the ledger: run, firing, idempotency key, attempt.
 """
 
@@ -10,7 +11,7 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock import (
     Action,
@@ -27,14 +28,22 @@ from penstock import (
     flow,
     step,
 )
+from penstock.core.errors import StoreError
 from penstock.engine.loading import Loader
 from penstock.kinds import standard_scheme
-from penstock.store.sqlite import SqliteStore
+from penstock.store import open_store
+from penstock.store.postgres.store import PostgresStore
 from penstock.testing.crash import CrashPoint, ProbedStore
+
+if TYPE_CHECKING:
+    from penstock.core.store import Store
 
 STEPS: Final = 20
 AT_A_TIME: Final = 24
 """Flows under way at the same time, so that there is always something left to start."""
+
+LEASE_SECONDS: Final = 1.0
+"""Where ownership is a lease, how soon a dead process is missed."""
 
 _LEDGER = "ledger"
 _RETRY = Retry(attempts=50, delay=Duration(milliseconds=5), factor=1.0)
@@ -204,7 +213,14 @@ def fid_of(number: int) -> str:
     return f"crash{number:015d}"
 
 
-async def main(folder: Path, count: int) -> None:
+def store_at(url: str) -> "Store":
+    """The store of an address, with a short lease where it has one."""
+    if url.startswith("postgresql:"):
+        return PostgresStore(url, lease_seconds=LEASE_SECONDS)
+    return open_store(url)
+
+
+async def main(folder: Path, count: int, url: str) -> None:
     crash = CrashPoint.from_environment()
     LEDGERS.append(Ledger(folder / _LEDGER, crash))
     kinds = scheme()
@@ -213,7 +229,7 @@ async def main(folder: Path, count: int) -> None:
     for name, text in (("chain", chain(short, long)), ("each", each(short))):
         (folder / f"{name}.yaml").write_text(text)
     graphs = [loader.load(folder / "chain.yaml"), loader.load(folder / "each.yaml")]
-    store = ProbedStore(SqliteStore(folder / "journal.db"), crash)
+    store = ProbedStore(store_at(url), crash)
     room = asyncio.Semaphore(AT_A_TIME)
     async with Runtime(
         store, scheme=kinds, flows=[sequence, strands], probe=crash, evict_after=0.05
@@ -225,11 +241,13 @@ async def main(folder: Path, count: int) -> None:
                 if await store.run(fid) is None:
                     subject = (sequence, strands, *graphs)[number % 4]
                     inputs = {"short": short, "long": long if number % 8 == 0 else short}
-                    await runtime.launch(
-                        subject,
-                        {name: inputs[name] for name in subject.input_schema["properties"]},
-                        fid=fid,
-                    )
+                    accepted = {name: inputs[name] for name in subject.input_schema["properties"]}
+                    try:
+                        await runtime.launch(subject, accepted, fid=fid)
+                    except StoreError:
+                        if await store.run(fid) is None:
+                            raise
+                        # Another process was quicker.
                 await runtime.get(fid).result()
 
         async with asyncio.TaskGroup() as group:
@@ -238,4 +256,4 @@ async def main(folder: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

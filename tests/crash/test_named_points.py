@@ -24,8 +24,8 @@ POINTS = [
 
 @pytest.mark.parametrize("hit", [1, 7])
 @pytest.mark.parametrize("point", POINTS)
-async def test_flows_survive_a_death_at(point: str, hit: int, tmp_path: Path) -> None:
-    witness, victim = Witness(tmp_path), victim_of(tmp_path, FLOWS)
+async def test_flows_survive_a_death_at(point: str, hit: int, tmp_path: Path, url: str) -> None:
+    witness, victim = Witness(tmp_path, url), victim_of(tmp_path, FLOWS, url)
     for number in (hit, 3):
         assert victim.run(crash_at=point, hit=number) == KILLED, victim.output()[-2000:]
         await witness.look()

@@ -19,11 +19,11 @@ LINE_BYTES = 55
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-async def test_200_flows_survive_dozens_of_kills(tmp_path: Path) -> None:
+async def test_200_flows_survive_dozens_of_kills(tmp_path: Path, url: str) -> None:
     """`PENSTOCK_CRASH_SEED` repeats the moments of an earlier run, as far as the machine does."""
     seed = int(os.environ.get("PENSTOCK_CRASH_SEED") or random.SystemRandom().getrandbits(32))
     chance = random.Random(seed)
-    witness, victim = Witness(tmp_path), victim_of(tmp_path, FLOWS)
+    witness, victim = Witness(tmp_path, url), victim_of(tmp_path, FLOWS, url)
     try:
         while victim.kills < KILLS:
             # How far the ledger grows in this life; 0 kills while it starts or recovers.

@@ -142,10 +142,10 @@ class Recovery:
         """A run that cannot be brought back stays as it is; its row keeps the reason."""
         try:
             row = await self._store.run(fid)
-            if row is None or row.state.terminal or self._runtime.is_live(fid):
+            if self._runtime.is_live(fid):
                 return
-            if row.owner != self._store.owner:  # lost to another runtime meanwhile
-                self._runtime.look_elsewhere(fid)
+            if row is None or row.state.terminal or row.owner != self._store.owner:
+                self._runtime.look_elsewhere(fid)  # it has ended, or another runtime has it
                 return
             try:
                 await self.revive(row)

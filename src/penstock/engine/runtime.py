@@ -361,9 +361,9 @@ class Runtime:
             execution.stop(Stop.BROKEN)
         fids = [*self._recovery.abandon(), *(execution.journal.fid for execution in executions)]
         await asyncio.gather(*(execution.ended for execution in executions), return_exceptions=True)
-        await self._recovery.claim_all(fids)
         for fid in fids:
             self.look_elsewhere(fid)
+        await self._recovery.claim_all(fids)
 
     # --- what the parts report ----------------------------------------------------
 
