@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import StoreError, StoreVersion
 from penstock.store.dialects import MIGRATIONS, latest, scripts
-from penstock.store.postgres.line import driver
 
 if TYPE_CHECKING:
     from penstock.store.postgres.address import Address
@@ -55,11 +54,9 @@ async def _migrate(connection: Any, address: Address, *, create: bool, folder: P
 async def _begin(connection: Any, address: Address) -> None:
     """An empty schema with its version. CREATE … IF NOT EXISTS would ask for rights in vain."""
     schema = address.schema
-    if not await connection.fetchval(_HAS_VERSION):
+    if not await connection.fetchval(_SCHEMA_EXISTS, schema):
         await connection.execute(f'CREATE SCHEMA "{schema}"')
-    elif await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1)", schema
-    ):
+    elif await connection.fetchval(_HAS_TABLES, schema):
         raise StoreError(
             f"the schema `{schema}` of {address.shown} is another program's",
             remedy="name another one: `?schema=NAME` at the end of the address",
@@ -73,7 +70,4 @@ async def _version(connection: Any) -> int:
     # Inside a transaction a failed statement would end it, so look first.
     if not await connection.fetchval(_HAS_VERSION):
         return 0
-    try:
-        return int(await connection.fetchval("SELECT number FROM version"))
-    except (driver().UndefinedColumnError, TypeError):
-        return 0
+    return int(await connection.fetchval("SELECT number FROM version"))

@@ -81,8 +81,12 @@ class PostgresStore:
     async def open(self) -> None:
         for line in (self._writing, self._reading, self._keeping):
             line.open()
-        async with self._writing as connection:
-            await schema.prepare(connection, self._address, create=self._create)
+        try:
+            async with self._writing as connection:
+                await schema.prepare(connection, self._address, create=self._create)
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Give up this store's runs, and end the connections. Closing twice is harmless."""
