@@ -1,4 +1,4 @@
-"""What a durable step costs, beside what the disk asks for it."""
+"""What a durable step costs, beside what the disk asks for it, and the server of a database."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.figure import Figure
 from penstock import Context, Runtime, flow
+from penstock.testing.postgres import PostgresServer
 
 RUNS, STEPS, SEQUENTIAL = 1_000, 10, 1_000
 
@@ -67,6 +68,41 @@ def raw_group_rate(path: Path, groups: int) -> float:
     return groups * RUNS / spent
 
 
+async def raw_postgres_rate(url: str, groups: int) -> float:
+    """Rows per second when 1,000 rows share a commit of a bare connection, with `unnest`."""
+    import asyncpg
+
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "CREATE TABLE bare (run bigint, first bigint, body bytea, PRIMARY KEY (run, first))"
+    )
+    insert = "INSERT INTO bare SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])"
+    runs, body = list(range(RUNS)), [b"x" * 200] * RUNS
+    began = time.perf_counter()
+    for group in range(groups):
+        await connection.execute(insert, runs, [group] * RUNS, body)
+    spent = time.perf_counter() - began
+    await connection.close()
+    return groups * RUNS / spent
+
+
+async def _postgres_figure() -> Figure:
+    with PostgresServer(fsync=True) as server:
+        bare = max([await raw_postgres_rate(server.database(), STEPS) for _ in range(3)])
+        async with Runtime(server.database()) as runtime:
+            await (await runtime.start(steps, count=10)).result()
+            rate = max([await _concurrent_rate(runtime) for _ in range(3)])
+    return Figure(
+        name="1,000 runs × 10 durable steps, PostgreSQL",
+        value=rate,
+        unit="steps/s",
+        baseline="bare asyncpg and unnest, 1,000 a commit",
+        baseline_value=bare,
+        limit=30_000,
+        more=True,
+    )
+
+
 async def _sequential_seconds(runtime: Runtime) -> float:
     began = time.perf_counter()
     run = await runtime.start(steps, count=SEQUENTIAL)
@@ -112,4 +148,5 @@ async def measure() -> list[Figure]:
             limit=1.5,
             of_baseline=True,
         ),
+        await _postgres_figure(),
     ]

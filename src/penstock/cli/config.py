@@ -20,7 +20,7 @@ def config(app: App, *, as_json: bool) -> None:
     [tool.penstock] in the nearest pyproject.toml, and that over the default. Of values for
     `env`, only the names are shown.
     """
-    values = [*app.settings, *_documents(app)]
+    values = [*map(_without_secrets, app.settings), *_documents(app)]
     if as_json:
         from penstock.cli.results import print_json
 
@@ -31,6 +31,15 @@ def config(app: App, *, as_json: bool) -> None:
     for value in values:
         origin = app.console.style(value.origin, "dim", stream=app.console.stdout)
         app.console.out(f"{value.name:{name}}  {value.value:{text}}  {origin}")
+
+
+def _without_secrets(value: Value) -> Value:
+    """The address of a store may hold a password."""
+    if value.name != "store":
+        return value
+    from penstock.store import shown
+
+    return value._replace(value=shown(value.value))
 
 
 def _documents(app: App) -> list[Value]:

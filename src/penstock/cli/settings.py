@@ -28,7 +28,7 @@ class Setting(NamedTuple):
 
 
 SETTINGS: Final = (
-    Setting("store", "where runs are kept: a path, sqlite:///PATH or memory:"),
+    Setting("store", "where runs are kept: a path, sqlite:///PATH, postgresql://… or memory:"),
     Setting("kinds", "modules or files with kinds of your own, separated by commas"),
     Setting("progress", "how a run is shown while it runs", ("auto", "live", "plain", "none")),
     Setting("color", "whether output is coloured", ("auto", "always", "never")),

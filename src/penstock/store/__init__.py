@@ -33,13 +33,26 @@ def open_store(url: str, *, create: bool = True, busy_timeout: float = 5.0) -> S
         from penstock.store.memory import MemoryStore
 
         return MemoryStore()
-    if url.lower().startswith(("postgresql:", "postgres:")):
+    if _is_postgres(url):
         from penstock.store.postgres.store import PostgresStore
 
         return PostgresStore(url, create=create, lock_seconds=busy_timeout)
     from penstock.store.sqlite import SqliteStore
 
     return SqliteStore(_path(url), create=create, busy_timeout=busy_timeout)
+
+
+def shown(url: str) -> str:
+    """An address without its secrets. Raises SettingsError on one that cannot be read."""
+    if _is_postgres(url):
+        from penstock.store.postgres.address import Address
+
+        return Address.parse(url).shown
+    return url
+
+
+def _is_postgres(url: str) -> bool:
+    return url.lower().startswith(("postgresql:", "postgres:"))
 
 
 def _path(url: str) -> str:
