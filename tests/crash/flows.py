@@ -45,6 +45,9 @@ AT_A_TIME: Final = 24
 LEASE_SECONDS: Final = 1.0
 """Where ownership is a lease, how soon a dead process is missed."""
 
+LINE_BYTES: Final = 128
+"""What one mark adds to the ledger. No line crosses a page, where a kill could cut it in two."""
+
 _LEDGER = "ledger"
 _RETRY = Retry(attempts=50, delay=Duration(milliseconds=5), factor=1.0)
 
@@ -60,8 +63,8 @@ class Ledger:
     def mark(self, ctx: StepContext | NodeContext) -> None:
         """Leave the mark of an attempt."""
         self._crash("effect.begins")
-        line = f"{ctx.fid} {ctx.node} {ctx.idempotency_key} {ctx.attempt}\n"
-        os.write(self._file, line.encode())
+        line = f"{ctx.fid} {ctx.node} {ctx.idempotency_key} {ctx.attempt}"
+        os.write(self._file, line.ljust(LINE_BYTES - 1).encode() + b"\n")
         self._crash("effect.done")
 
     def fail_at_first(self, key: str) -> None:

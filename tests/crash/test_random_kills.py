@@ -5,16 +5,13 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.crash.flows import STEPS
+from tests.crash.flows import LINE_BYTES, STEPS
 from tests.crash.witness import Witness, victim_of
 
 from penstock.testing.crash import KILLED
 
 FLOWS = 200
 KILLS = 36
-
-LINE_BYTES = 55
-"""About what one step adds to the ledger; it only spreads the kills over the work."""
 
 
 @pytest.mark.slow

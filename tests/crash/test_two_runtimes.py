@@ -10,7 +10,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.crash.flows import LEASE_SECONDS, STEPS
+from tests.crash.flows import LEASE_SECONDS, LINE_BYTES, STEPS
 from tests.crash.witness import Witness, command_of
 
 from penstock.core.states import RunState
@@ -24,11 +24,8 @@ FLOWS = 320
 ROUNDS = 3
 PATIENCE_SECONDS = 60.0
 
-LINE_BYTES = 61
-"""About what one step adds to the ledger."""
-
 LINES_AT_MOST = 300
-"""By how many of them it grows before each blow, so that work is left for the last."""
+"""By how many lines the ledger grows before each blow, so that work is left for the last."""
 
 
 class Peer:
