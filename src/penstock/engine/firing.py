@@ -131,8 +131,6 @@ async def perform(
         await journal.commit()
         if journal.failed is not None:
             raise journal.failed
-    if not (work.pure or journal.held):
-        await journal.hold()
     if past is not None and past.until is not None:
         with waits():
             await run.sleep_until(past.until)
@@ -140,6 +138,8 @@ async def perform(
     began = _began_before(run, past)
     watch = Watch(run, process)
     while True:
+        if not (work.pure or journal.held):
+            await journal.hold()
         try:
             return await _attempt(run, name, attempt, work, number, began, state_key, watch)
         except _Failed as failed:
@@ -151,8 +151,6 @@ async def perform(
             raise failure from failure.cause
         number += 1
         began = None
-        if not (work.pure or journal.held):
-            await journal.hold()
 
 
 class _Failed(Exception):

@@ -124,8 +124,8 @@ class Journal:
         return self.silent or self._committer.held
 
     async def hold(self) -> None:
-        """Make certain of it. Raises StoreError, StoreLost when the run may be another's."""
-        await self._committer.hold()
+        """Make certain of it. Raises StoreLost when the run may be another's, or StoreError."""
+        await self._committer.hold(self)
         if self.failed is not None:
             raise self.failed
 
@@ -177,9 +177,13 @@ class Committer:
         """Whether it is certain that nobody else has claimed the runs of this runtime."""
         return self._store.held
 
-    async def hold(self) -> None:
-        """Make certain of it. Raises StoreLost."""
-        await self._store.hold()
+    async def hold(self, journal: Journal) -> None:
+        """Make certain of it; otherwise the journal fails, as after a commit that was refused."""
+        try:
+            await self._store.hold()
+        except StoreError as error:
+            journal.failed = error
+            self._broken([journal], error)
 
     def add(self, journal: Journal) -> None:
         """Take note that a journal has events to write."""

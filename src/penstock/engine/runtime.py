@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 THREADS: Final = 32
 
+CLAIM_SECONDS: Final = 1.0
+"""After a claim that failed, when it is tried again."""
+
 
 class Runtime:
     """Executes runs over one store. Use it as an async context manager, once.
@@ -74,6 +77,7 @@ class Runtime:
         self._ends: dict[str, list[asyncio.Future[Event | None]]] = {}
         self._stuck: dict[str, PenstockError] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._lost: set[str] = set()
         self._listening = False
         self._closing = False
 
@@ -344,26 +348,35 @@ class Runtime:
 
     async def _follow_shifts(self) -> None:
         async for shift in self.store.shifts():
-            try:
-                if shift is Shift.LOST:
-                    await self._lose_all()
-                elif self._recover:
-                    await self._recovery.claim_all()
-            except StoreError:
-                continue  # the store tells it again, or has lost its lease and tells that
+            if shift is Shift.LOST:
+                await self._stop_all()
+            while not await self._claim_what_is_free():  # noqa: ASYNC110 - a database tells nobody
+                await asyncio.sleep(CLAIM_SECONDS)
 
-    async def _lose_all(self) -> None:
-        """Stop everything, then go on with those runs that nobody else has taken."""
+    async def _stop_all(self) -> None:
+        """Stop every recorded run: each may be another runtime's now."""
         lost = StoreLost("this runtime was taken for dead, and its runs may be another's")
         executions = [each for each in self._executions.values() if not each.journal.silent]
         for execution in executions:
             execution.journal.failed = lost
             execution.stop(Stop.BROKEN)
         fids = [*self._recovery.abandon(), *(execution.journal.fid for execution in executions)]
+        self._lost.update(fids)
         await asyncio.gather(*(execution.ended for execution in executions), return_exceptions=True)
         for fid in fids:
             self.look_elsewhere(fid)
-        await self._recovery.claim_all(fids)
+
+    async def _claim_what_is_free(self) -> bool:
+        """Go on with what nobody has, all of it or what was lost here; False when the store fails."""
+        try:
+            if self._recover:
+                await self._recovery.claim_all()
+            elif self._lost:
+                await self._recovery.claim_all(list(self._lost))
+        except StoreError:
+            return False
+        self._lost.clear()
+        return True
 
     # --- what the parts report ----------------------------------------------------
 

@@ -153,6 +153,19 @@ class StreamConformance:
             await store.commit(batch_of(**{fid(1): events(3, 3)}))
             assert await seqs(store, 1) == [1, 2, 3]
 
+    async def test_a_refused_batch_can_be_committed_without_the_run_at_fault(
+        self, store_factory: StoreFactory
+    ) -> None:
+        async with opened(store_factory) as store:
+            await store.commit(batch_of(run_row(1), run_row(2), **{fid(2): events(1, 1)}))
+            batch = batch_of(run_row(3), **{fid(n): events(1, 2) for n in (1, 2, 3)})
+            with pytest.raises(StoreError) as caught:
+                await store.commit(batch)
+            assert caught.value.fid == fid(2)
+            batch.without(fid(2))
+            await store.commit(batch)
+            assert [await seqs(store, number) for number in (1, 2, 3)] == [[1, 2], [1], [1, 2]]
+
     async def test_a_refused_batch_leaves_nothing_behind(self, store_factory: StoreFactory) -> None:
         async with opened(store_factory) as store:
             await store.commit(batch_of(run_row(1), **{fid(1): events(1, 1)}))
@@ -263,6 +276,19 @@ class RunConformance:
             await store.commit(batch)
             assert await store.run(fid(1)) == run_row(1)
 
+    async def test_an_error_of_any_text_is_kept_so_that_it_can_be_read(
+        self, store_factory: StoreFactory
+    ) -> None:
+        async with opened(store_factory) as store:
+            await store.commit(batch_of(run_row(1)))
+            batch = Batch()
+            batch.changes[fid(1)] = RunChange(fid=fid(1), error="before \0 and \ud800 after")
+            await store.commit(batch)
+            row = await store.run(fid(1))
+            assert row is not None
+            assert row.error.startswith("before ")
+            assert row.error.endswith(" after")
+
     async def test_runs_come_newest_first_page_by_page(self, store_factory: StoreFactory) -> None:
         async with opened(store_factory) as store:
             await store.commit(batch_of(*(run_row(number) for number in (3, 1, 5, 2, 4))))
@@ -315,6 +341,16 @@ class OwnerConformance:
             assert await store.alive(store.owner)
             assert not await store.alive("nobody")
             assert not await store.alive("")
+
+    async def test_what_a_live_store_owns_is_held(self, store_factory: StoreFactory) -> None:
+        async with opened(store_factory) as store:
+            assert store.held
+            await store.commit(batch_of(run_row(1, owner=store.owner)))
+            assert store.held
+            await store.hold()
+            await store.claim()
+            assert store.held
+            assert await store.alive(store.owner)
 
     async def test_claim_takes_unfinished_runs_of_the_dead_oldest_first(
         self, store_factory: StoreFactory

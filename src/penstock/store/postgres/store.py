@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import StoreError, StoreLost
@@ -320,12 +321,16 @@ class PostgresStore:
         with self._news.bell(None) as bell:
             while True:
                 bell.clear()
-                async with self._keeping as connection:  # which also listens again if it has to
-                    found = await connection.fetch(statements.SELECT_SIGNALS, self._lease.name)
+                try:
+                    async with self._keeping as connection:  # which also listens again if it has to
+                        found = await connection.fetch(statements.SELECT_SIGNALS, self._lease.name)
+                except StoreError:
+                    found = []  # the words wait until the database is back
                 for key, fid, signal in found:
                     yield fid, signal
-                    async with self._keeping as connection:
-                        await connection.execute(statements.DELETE_SIGNAL, key)
+                    with contextlib.suppress(StoreError):  # one that stays is told again
+                        async with self._keeping as connection:
+                            await connection.execute(statements.DELETE_SIGNAL, key)
                 if not found:
                     await rings(bell)
 
