@@ -69,13 +69,14 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join((lines[0], "-" * len(lines[0]), *lines[1:]))
 
 
-def keep(figures: Sequence[Figure]) -> Path:
+def keep(figures: Sequence[Figure], loop: str) -> Path:
     """Write the run's figures to one JSON file, with what they were measured on."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{time.strftime('%Y%m%dT%H%M%S')}.json"
     document = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "python": sys.version.split()[0],
+        "loop": loop,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "figures": [
             {**msgspec.to_builtins(figure), "ratio": figure.ratio, "holds": figure.holds}

@@ -121,7 +121,7 @@ class Journal:
 
         A runtime that was paused must not begin with effects that another one has done.
         """
-        return self.silent or self._committer.held
+        return self.silent or self._committer.store.held
 
     async def hold(self) -> None:
         """Make certain of it. Raises StoreLost when the run may be another's, or StoreError."""
@@ -162,7 +162,7 @@ class Committer:
         published: Callable[[list[Written]], None],
         broken: Callable[[list[Journal], StoreError], None],
     ) -> None:
-        self._store = store
+        self.store = store
         self._published = published
         self._broken = broken
         self._dirty: list[Journal] = []
@@ -172,15 +172,10 @@ class Committer:
         self._lazy: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def held(self) -> bool:
-        """Whether it is certain that nobody else has claimed the runs of this runtime."""
-        return self._store.held
-
     async def hold(self, journal: Journal) -> None:
         """Make certain of it; otherwise the journal fails, as after a commit that was refused."""
         try:
-            await self._store.hold()
+            await self.store.hold()
         except StoreError as error:
             journal.failed = error
             self._broken([journal], error)
@@ -250,7 +245,7 @@ class Committer:
         """
         while batch:
             try:
-                await self._store.commit(batch)
+                await self.store.commit(batch)
                 break
             except Exception as cause:
                 # A store promises StoreError alone; a defect of one must not lose events quietly.
