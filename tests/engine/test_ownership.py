@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.engine.flows import graph, scheme_with
 from tests.engine.watching import data_of, pass_time, recorded, result_of, seen, story
+from tests.engine.world import CHAIN, World
 
 from penstock import (
     Action,
     Inputs,
-    NodeContext,
     Outputs,
     Port,
     Runtime,
-    node,
 )
 from penstock.core.errors import RunBusy
 from penstock.testing.clock import FakeClock
@@ -28,34 +27,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/runs.db"
-
-
-class World:
-    """Kinds whose effects are counted, and a gate that holds some of them up."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-        self.keys: list[str] = []
-        self.gate = asyncio.Event()
-
-        @node("effect")
-        async def effect(value: Any = None, *, held: bool = False, ctx: NodeContext) -> str:
-            self.keys.append(ctx.idempotency_key)
-            if held:
-                await self.gate.wait()
-            self.done.append(ctx.node)
-            return ctx.node
-
-        self.effect = effect
-
-
-CHAIN = """
-flow: chain
-nodes:
-  - {kind: effect, name: a, links: {out: b}}
-  - {kind: effect, name: b, held: true, links: {out: c}}
-  - {kind: effect, name: c}
-"""
 
 
 async def test_resuming_twice_at_once_runs_once(url: str) -> None:

@@ -59,3 +59,10 @@ quiet: Final = click.option(
     "-q", "--quiet", is_flag=True, help="Print nothing but the result and errors."
 )
 as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def execution(command: Command) -> Command:
+    """The options of every command that executes a run in the foreground, as help lists them."""
+    for option in (color, debug, progress, values, kinds, store, as_json, quiet):
+        command = option(command)
+    return command

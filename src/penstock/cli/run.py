@@ -33,14 +33,7 @@ def _complete_flow(
 )
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
 @click.option("--ephemeral", is_flag=True, help="Keep the run in memory: it cannot be resumed.")
-@options.quiet
-@options.as_json
-@options.store
-@options.kinds
-@options.values
-@options.progress
-@options.debug
-@options.color
+@options.execution
 @pass_app
 def run(
     app: App,

@@ -250,7 +250,7 @@ class Watch:
 
     def heed(self) -> None:
         """After an attempt that completed: when it swallowed the word to stop, stop now."""
-        if self._run.stopped or self.stopped:
+        if self.stopped:
             raise asyncio.CancelledError
         if self._task.cancelling() > self._before:
             self._forget()

@@ -28,14 +28,7 @@ if TYPE_CHECKING:
 @click.argument("fid", required=False, shell_complete=complete_fid)
 @click.option("--all", "every", is_flag=True, help="All unfinished runs that no process executes.")
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
-@options.quiet
-@options.as_json
-@options.store
-@options.kinds
-@options.values
-@options.progress
-@options.debug
-@options.color
+@options.execution
 @pass_app
 def resume(app: App, fid: str | None, *, every: bool, events: bool, quiet: bool, as_json: bool) -> Exit:
     """Go on with unfinished runs, from what is done.
@@ -69,14 +62,7 @@ def resume(app: App, fid: str | None, *, every: bool, events: bool, quiet: bool,
 @click.argument("fid", default="@", shell_complete=complete_fid)
 @click.option("--from-start", is_flag=True, help="Do again what is done, too.")
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
-@options.quiet
-@options.as_json
-@options.store
-@options.kinds
-@options.values
-@options.progress
-@options.debug
-@options.color
+@options.execution
 @pass_app
 def retry(app: App, fid: str, *, from_start: bool, events: bool, quiet: bool, as_json: bool) -> Exit:
     """Run an ended run again, as a new run that goes on from what is done."""
