@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.core.clock import Clock
     from penstock.core.store import Store
     from penstock.engine.flow import Flow
+    from penstock.engine.observer import Observer
     from penstock.engine.scheme import Scheme
 
 DEFAULT_STORE = "sqlite:///penstock.db"
@@ -36,7 +37,8 @@ class Runtime(engine.Runtime):
     store: a store or its address. flows: Python flows to know by name when runs are
     recovered. kinds: modules or files with more kinds. values: value documents for `env`.
     recover: go on with unfinished runs that no live process executes. evict_after: seconds
-    after which a run that only waits leaves memory.
+    after which a run that only waits leaves memory. observer: told of what happens, such as
+    `penstock.telemetry` makes them.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Runtime(engine.Runtime):
         recover: bool = True,
         evict_after: float = 5.0,
         probe: Callable[[str], None] = no_probe,
+        observer: Observer | None = None,
     ) -> None:
         super().__init__(
             open_store(store) if isinstance(store, str) else store,
@@ -60,6 +63,7 @@ class Runtime(engine.Runtime):
             recover=recover,
             evict_after=evict_after,
             probe=probe,
+            observer=observer,
         )
 
 

@@ -44,7 +44,7 @@ async def test_an_empty_file_becomes_a_journal(path, database):
     async with opened(lambda: SqliteStore(path)):
         pass
     assert version(database) == schema.latest()
-    assert tables(database) == ["events", "revisions", "runs", "signals"]
+    assert tables(database) == ["catalogue", "events", "revisions", "runs", "signals"]
     assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
@@ -60,17 +60,17 @@ async def test_migrating_again_changes_nothing(path, database):
 
 def test_later_migrations_are_applied_in_order(path, database, migrations):
     schema.migrate(database, path, migrations)
-    (migrations / "0003_c.sql").write_text("ALTER TABLE later ADD COLUMN more TEXT;")
-    (migrations / "0002_b.sql").write_text("-- a; comment\nCREATE TABLE later (id INTEGER);\n")
+    (migrations / "9002_c.sql").write_text("ALTER TABLE later ADD COLUMN more TEXT;")
+    (migrations / "9001_b.sql").write_text("-- a; comment\nCREATE TABLE later (id INTEGER);\n")
     schema.migrate(database, path, migrations)
-    assert version(database) == 3
+    assert version(database) == 9002
     database.execute("INSERT INTO later (id, more) VALUES (1, 'x')")
 
 
 def test_a_failing_migration_leaves_the_file_as_it_was(path, database, migrations):
     schema.migrate(database, path, migrations)
     before = list(database.iterdump())
-    (migrations / "0002_b.sql").write_text("CREATE TABLE later (id INTEGER);\nDROP TABLE nothing;\n")
+    (migrations / "9001_b.sql").write_text("CREATE TABLE later (id INTEGER);\nDROP TABLE nothing;\n")
     with pytest.raises(sqlite3.OperationalError):
         schema.migrate(database, path, migrations)
     assert version(database) == schema.latest()

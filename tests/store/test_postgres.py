@@ -259,9 +259,9 @@ class TestSchema:
     ) -> None:
         for file in MIGRATIONS.glob("*.sql"):
             (tmp_path / file.name).write_text(file.read_text())
-        (tmp_path / "0002_more.sql").write_text("CREATE TABLE more (a BLOB NOT NULL) STRICT;")
-        (tmp_path / "0002_more.postgres.sql").write_text("ALTER TABLE more ADD b jsonb;")
-        (tmp_path / "0002_more.sqlite.sql").write_text("not for PostgreSQL")
+        (tmp_path / "9001_more.sql").write_text("CREATE TABLE more (a BLOB NOT NULL) STRICT;")
+        (tmp_path / "9001_more.postgres.sql").write_text("ALTER TABLE more ADD b jsonb;")
+        (tmp_path / "9001_more.sqlite.sql").write_text("not for PostgreSQL")
         address = Address.parse(postgres)
         async with opened(lambda: PostgresStore(postgres)):
             pass
@@ -275,7 +275,7 @@ class TestSchema:
                 "WHERE table_name = 'more' ORDER BY 1"
             )
             assert [tuple(row) for row in found] == [("a", "bytea"), ("b", "jsonb")]
-            assert await connection.fetchval("SELECT number FROM version") == latest(tmp_path) == 2
+            assert await connection.fetchval("SELECT number FROM version") == latest(tmp_path) == 9001
         await line.close()
 
 

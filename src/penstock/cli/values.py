@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import msgspec
 
 from penstock.core.errors import DocumentError, PayloadError, SettingsError
 from penstock.core.payload import Payload, normalise
-from penstock.core.problems import Problem
 
 ENVIRON: Final = "environ"
 """The document that always is there: the environment of this process."""
@@ -53,7 +51,7 @@ def _checked(documents: Mapping[str, Any], origin: str) -> dict[str, Payload]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from penstock.document.source import read_source
+    from penstock.document.source import read_source, without_text
 
     try:
         raw = path.read_bytes()
@@ -62,17 +60,10 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = read_source(raw, file=str(path)).data
     except DocumentError as error:
-        raise DocumentError([_without_text(problem) for problem in error.problems]) from None
+        raise DocumentError(without_text(error.problems)) from None
     if not isinstance(data, dict):
         raise SettingsError(
             f"{path} does not hold values",
             remedy="write a mapping: the name of each, and what it holds",
         )
     return data
-
-
-def _without_text(problem: Problem) -> Problem:
-    """The problem without the line it is in, which may hold a secret."""
-    if problem.place is None:
-        return problem
-    return msgspec.structs.replace(problem, place=msgspec.structs.replace(problem.place, text=""))

@@ -20,7 +20,15 @@
     │   ├── StoreLocked
     │   ├── StoreCorrupt
     │   ├── StoreLost        the run may be another runtime's by now
+    │   ├── RunExists        a run with this id is there already
+    │   ├── StoreConflict    a document is not what its writer saw
     │   └── StoreVersion     written by a newer Penstock
+    ├── EntryNotFound        no spec or value has this name or id
+    ├── SealError            a sealed value cannot be opened
+    ├── ServerError          between a server and its clients
+    │   ├── ListenError      an address or a certificate cannot be used
+    │   ├── RequestRefused   a request that is answered with an error; `status` is HTTP's
+    │   └── ClientGone       the client has left
     └── SettingsError        a setting has a value that cannot be used
 
 Each carries its facts as fields and says in its message what to do next. All of
@@ -187,8 +195,65 @@ class StoreLost(StoreError):
     """This runtime was not heard of for so long that its runs may be another's by now."""
 
 
+class RunExists(StoreError):
+    """A run with this id is there already."""
+
+
+class StoreConflict(StoreError):
+    """A document is not what its writer saw, or its name is taken. Nothing was written.
+
+    field: `revision`, `name` or `namespace`. write: which of the writes, counted from 0.
+    found: the current revision of that document, 0 when there is none.
+    """
+
+    def __init__(
+        self, message: str, *, field: str, write: int = 0, found: int = 0, remedy: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.field = field
+        self.write = write
+        self.found = found
+
+
 class StoreVersion(StoreError):
     """The store was written by a newer version of Penstock."""
+
+
+class EntryNotFound(PenstockError):
+    """No spec or value has this name or id, or not at this revision."""
+
+
+class SealError(PenstockError):
+    """A sealed value cannot be opened. `key` is the fingerprint of the key that it wants, if known."""
+
+    def __init__(self, message: str, *, key: str = "", remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.key = key
+
+
+class ServerError(PenstockError):
+    """Something is wrong between a server and its clients."""
+
+
+class ListenError(ServerError):
+    """A server cannot listen: its address is taken, or its certificate cannot be used."""
+
+
+class RequestRefused(ServerError):
+    """A request that is answered with an error.
+
+    status: the HTTP status. The message is what the client reads, so it tells nothing of the
+    inside. headers: what the answer says besides, such as `Allow`.
+    """
+
+    def __init__(self, status: int, message: str, *, headers: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = tuple(headers)
+
+
+class ClientGone(ServerError):
+    """The client has left, so that there is nobody to read from or to answer."""
 
 
 class SettingsError(PenstockError):

@@ -13,7 +13,7 @@ class EventType(StrEnum):
     """Every type of event, and the fields of its own in `data`."""
 
     RUN_STARTED = "run.started"
-    """flow, revision, inputs; retry_of when it repeats another run."""
+    """flow, revision, inputs; retry_of when it repeats another run; trace: its `traceparent`."""
     RUN_WAITING = "run.waiting"
     """until: epoch seconds, or None when no timer will wake it."""
     RUN_RESUMED = "run.resumed"

@@ -14,7 +14,10 @@ Path = tuple[str | int, ...]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A place in a text. `line` and `column` count from 1; `text` is the whole line."""
+    """A place in a text. `line` and `column` count from 1; `text` is the whole line.
+
+    Data that never was a text has no lines: `line` is 0 there.
+    """
 
     file: str
     line: int
@@ -22,7 +25,7 @@ class Place(msgspec.Struct, frozen=True):
     text: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from penstock.core.catalog import Catalog
 from penstock.core.events import Event
 from penstock.core.states import RunState
 
@@ -80,13 +81,14 @@ class Shift(StrEnum):
     LOST = auto()
 
 
-class Store(Protocol):
-    """A place where runs and their streams are kept.
+class Store(Catalog, Protocol):
+    """A place where runs and their streams are kept, and specs and values.
 
     Every method raises a StoreError of core/errors.py and nothing else. `commit` returns
     when the batch is on disk; it refuses, with StoreError, a batch whose events do not
-    follow the last seq of their run, so two writers can never share a run. Where ownership
-    can be lost, it refuses with StoreLost what this store's runtime has lost.
+    follow the last seq of their run, so two writers can never share a run, and with RunExists
+    one that creates a run whose fid is taken. Where ownership can be lost, it refuses with
+    StoreLost what this store's runtime has lost.
     """
 
     @property

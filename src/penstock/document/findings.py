@@ -25,9 +25,12 @@ class Findings:
     A document is looked at in stages: its text, its specs, what its kinds make of them. A
     later stage builds on what an earlier one could not read, so whatever it finds at the
     same place is a consequence, and is not told.
+
+    most: how many problems are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = MOST) -> None:
+        self._most = most
         self.problems: list[Problem] = []
         self.left_out = 0
         self.places: set[Path] = set()
@@ -92,7 +95,7 @@ class Findings:
         self.left_out += other.left_out
 
     def _add(self, problem: Problem) -> None:
-        if len(self.problems) < MOST:
+        if len(self.problems) < self._most:
             self.problems.append(problem)
         else:
             self.left_out += 1

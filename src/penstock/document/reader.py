@@ -10,14 +10,18 @@ import msgspec
 from penstock.core.errors import DocumentError
 from penstock.core.problems import Problem, nearest, suggest
 from penstock.core.spec import FlowSpec, NodeSpec
+from penstock.document.fields import Fields
 from penstock.document.findings import Findings, describe, quote
 from penstock.document.flows import is_flow, read_flow
 from penstock.document.nodes import read_node
 from penstock.document.scope import Scope
-from penstock.document.source import Source, parse_source, place
+from penstock.document.source import Source, parse_source, place, take_data
 
 if TYPE_CHECKING:
     import os
+
+    from penstock.core.payload import Payload
+    from penstock.core.problems import Path
 
 LARGEST_BYTES: Final = 64 * 1024 * 1024
 """The size of the largest file that is read."""
@@ -31,6 +35,11 @@ class Document(msgspec.Struct, frozen=True):
     flows: tuple[FlowSpec, ...]
     nodes: tuple[NodeSpec, ...]
     source: Source
+
+    @property
+    def specs(self) -> tuple[FlowSpec | NodeSpec, ...]:
+        """All of them."""
+        return (*self.flows, *self.nodes)
 
 
 class Examination(msgspec.Struct, frozen=True):
@@ -71,7 +80,20 @@ def examine(text: str | bytes, *, file: str = "<document>") -> Examination:
     Raises DocumentError when the text is neither YAML nor JSON, so that there is no rest.
     """
     findings = Findings()
-    source = parse_source(text, findings, file=file)
+    return _examine(parse_source(text, findings, file=file), findings)
+
+
+def examine_data(data: Payload, *, file: str = "") -> Examination:
+    """The specs in data that is parsed already: the body of a request, what a store kept.
+
+    `file` names it in messages, which give the path of each problem and no line. Raises
+    DocumentError when it holds what no document can say.
+    """
+    findings = Findings()
+    return _examine(take_data(data, findings, file=file), findings)
+
+
+def _examine(source: Source, findings: Findings) -> Examination:
     findings.next_stage()
     flows, nodes = _read(source.data, findings)
     findings.next_stage()
@@ -101,6 +123,7 @@ def _accept(examination: Examination) -> Document:
 def _read(data: Any, findings: Findings) -> tuple[list[FlowSpec], list[NodeSpec]]:
     if isinstance(data, list):
         return _read_list(data, findings)
+    data = _unstamped(data, (), findings)
     if is_flow(data):
         return [read_flow(data, (), findings)], []
     if isinstance(data, dict) and "nodes" in data and not data.keys() & {"flow", "kind"}:
@@ -125,6 +148,7 @@ def _read_list(
     nodes: list[NodeSpec] = []
     for index, value in enumerate(data):
         path = (index,) if at is None else at
+        value = _unstamped(value, path, findings)
         if is_flow(value):
             flows.append(read_flow(value, path, findings))
         elif (node := read_node(value, path, findings)) is not None:
@@ -139,6 +163,14 @@ def _read_list(
         linked = Scope(own, findings, closed=False).settle(own)
         settled |= {id(node): new for node, new in zip(own, linked, strict=True)}
     return flows, [settled[id(node)] for node in nodes]
+
+
+def _unstamped(value: Any, path: Path, findings: Findings) -> Any:
+    """A spec without the `revision` that it was made from, which says nothing about the spec."""
+    if not isinstance(value, dict) or "revision" not in value:
+        return value
+    Fields(value, path, findings).whole("revision", least=0)
+    return {name: item for name, item in value.items() if name != "revision"}
 
 
 def _check_flow_names(flows: list[FlowSpec], findings: Findings) -> None:

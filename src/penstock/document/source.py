@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from penstock.core.errors import DocumentError
-from penstock.core.problems import Problem
+from penstock.core.problems import Place, Problem
 from penstock.document.findings import Findings, Unreadable
 from penstock.document.marks import Mark, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from penstock.core.problems import Path, Place
+    from penstock.core.problems import Path
 
 _REFUSED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
@@ -24,19 +24,21 @@ _OTHER_ENCODINGS: Final = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
 class Source:
-    """What was read: `data` is plain and JSON-shaped, with text for every key."""
+    """What was read: `data` is plain and JSON-shaped, with text for every key.
 
-    def __init__(self, text: Text, data: Any, marks: Mark | None) -> None:
+    text: None where the data came as such, as in a request; its file is just a name then.
+    """
+
+    def __init__(self, text: Text | None, data: Any, marks: Mark | None, *, file: str = "") -> None:
         self.text = text
         self.data = data
+        self.file = text.file if text else file
         self._marks = marks
-
-    @property
-    def file(self) -> str:
-        return self.text.file
 
     def place(self, path: Path, *, at_key: bool = False) -> Place:
         """Where the value at `path` stands, or its key; else the nearest value around it."""
+        if self.text is None:
+            return Place(self.file, 0, 0)
         if self._marks is None:
             from penstock.document.json_text import locate_json
 
@@ -67,6 +69,31 @@ def parse_source(text: str | bytes, findings: Findings, *, file: str) -> Source:
         return _parse(decoded, findings)
     except Unreadable:
         raise DocumentError(place(findings.problems, Source(decoded, None, Mark(0, 0)))) from None
+
+
+def take_data(data: Any, findings: Findings, *, file: str) -> Source:
+    """Data as a source, when it is what a document can say.
+
+    Raises DocumentError: neither bytes nor half characters, endless numbers or a hundred
+    levels of nesting can be written down and read again.
+    """
+    from penstock.document.plain import check_plain
+
+    source = Source(None, data, None, file=file)
+    check_plain(data, findings)
+    if findings.problems:
+        raise DocumentError([*place(findings.problems, source), *findings.omitted()])
+    return source
+
+
+def without_text(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems without the lines that they are in, which may hold a secret."""
+    return [
+        msgspec.structs.replace(problem, place=msgspec.structs.replace(problem.place, text=""))
+        if problem.place is not None
+        else problem
+        for problem in problems
+    ]
 
 
 def place(problems: Iterable[Problem], source: Source) -> list[Problem]:

@@ -16,6 +16,8 @@ class Binder:
 
     folder: where relative references start, or None when the flow is no file's.
     called: what has been found so far, so that it can be kept with the flow's revision.
+    found: the flows that were, in that order. missing: what was looked for and is not there
+    (yet), in words.
     """
 
     def __init__(
@@ -31,10 +33,14 @@ class Binder:
         self.known = dict(known or {})
         self.trail = trail
         self.called: dict[str, FlowSpec] = {}
+        self.found: list[Flow] = []
+        self.missing: set[str] = set()
 
     def flow(self, reference: str) -> Flow:
         """The flow of this reference. Raises ValueError that says why there is none."""
         if reference in self.trail:
             circle = " → ".join((*self.trail[self.trail.index(reference) :], reference))
             raise ValueError(f"flows call each other in a circle: {circle}")
-        return self._find(reference, self)
+        flow = self._find(reference, self)
+        self.found.append(flow)
+        return flow

@@ -46,6 +46,7 @@ def compile_spec(
     findings = Findings() if findings is None else findings
     decoder = Decoder(scheme, binder, findings, env=spec.env, values=values or {})
     nodes = _make_nodes(spec, decoder)
+    binder.missing |= decoder.missing
     wiring = Wiring(spec, _interfaces(spec, nodes, decoder), findings)
     spec = _check(spec, wiring)
     if findings.problems:
@@ -58,6 +59,7 @@ def compile_spec(
         plan,
         tuple(nodes[key] for key in dependencies_first(wiring.edges, list(wiring.edges))),
         revision=digest(spec),
+        calls=tuple(binder.found),
         folder=binder.folder,
         redactor=_redactor(decoder),
     )

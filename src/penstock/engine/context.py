@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import AsyncExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.core.duration import Duration
 from penstock.core.events import NOTES, EventType
@@ -13,9 +13,12 @@ from penstock.core.ports import index
 
 if TYPE_CHECKING:
     from penstock.engine.flow import Flow
+    from penstock.engine.leases import Leases
     from penstock.engine.live import LiveRun
     from penstock.engine.plan import Vertex
     from penstock.engine.process import Process
+
+T = TypeVar("T")
 
 
 class Reporter:
@@ -46,6 +49,12 @@ class Reporter:
     def idempotency_key(self) -> str:
         """The same for every attempt and repetition of this firing, and for no other."""
         return f"{self._run.fid}:{self.node}"
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C `traceparent` to hand to whatever this firing calls; empty when nothing is traced."""
+        observer = self._run.observer
+        return "" if observer is None else observer.traceparent()
 
     def now(self) -> float:
         """Epoch seconds, by the runtime's clock."""
@@ -131,6 +140,28 @@ class NodeContext(Reporter):
     def resources(self) -> AsyncExitStack:
         """What is opened here is closed when the process ends, whatever the outcome."""
         return self._process.resources.stack
+
+    async def share(self, key: Hashable, open: Callable[[], AbstractAsyncContextManager[T]]) -> T:  # noqa: A002
+        """What several nodes of a process use together: entered once, left when the process ends.
+
+        `open` gives an async context manager; what that gives is returned, to all who ask with
+        the same key. It learns of the failure that the process ends with, if there is one.
+        """
+        return await self._process.resources.share(key, open)
+
+    async def inherited(self, key: Hashable) -> Any:
+        """What the nearest process around this one shares under the key; None when none does."""
+        return await self._process.resources.inherited(key)
+
+    @property
+    def leases(self) -> Leases:
+        """What nodes of the runtime use together, whatever their process; see `Leases`."""
+        return self._run.leases
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the run has a journal: then what this firing returns is there for good."""
+        return not self._run.journal.silent
 
     def linked(self, port: str) -> bool:
         """Whether anything hangs from this out-port."""

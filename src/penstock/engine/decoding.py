@@ -13,7 +13,7 @@ from penstock.core.problems import Path, nearest, suggest
 from penstock.core.spec import EnvRef, NodeSpec, decode_hook
 from penstock.document.findings import Findings
 from penstock.engine.binding import Binder
-from penstock.engine.environment import Environment
+from penstock.engine.environment import Environment, MissingValue
 from penstock.engine.interface import Interface
 from penstock.engine.kind import FieldError, Node
 from penstock.engine.mismatch import explain
@@ -30,7 +30,8 @@ class Decoder:
     """Makes nodes of specs; what is wrong with one goes to the findings.
 
     env, values: the variables that hold for all nodes, and the value documents by name.
-    secrets: every text that came from a value document.
+    secrets: every text that came from a value document. missing: the value documents that
+    are not there, in words.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Decoder:
         self.env = env
         self.values = values
         self.secrets: set[str] = set()
+        self.missing: set[str] = set()
 
     def node(self, spec: NodeSpec) -> Node | None:
         """The node of a spec, or None when something is wrong with it."""
@@ -109,6 +111,8 @@ class Decoder:
                 wrong = explain(error, rendered, hints[name], mask=self._masked)
                 self._report(wrong.message, (*path, *wrong.path), hint=wrong.hint, at_key=wrong.at_key)
             except ValueError as error:
+                if isinstance(error, MissingValue):
+                    self.missing.add(f"the value `{error.value}`")
                 self._report(str(error), path)
         missing = [name for name in kind.required_config() if name not in spec.config]
         for name in missing:

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 _WAYS: Final = "give it with `--values FILE`, as [values.{}] in penstock.toml, or as `values=` in Python"
 
 
+class MissingValue(ValueError):
+    """A variable wants a value document that is not there (yet)."""
+
+    def __init__(self, value: str, message: str) -> None:
+        super().__init__(message)
+        self.value = value
+
+
 class Environment:
     """The variables of one node, and the templates they fill.
 
@@ -65,7 +73,9 @@ class Environment:
             if wanted not in self._values:
                 near = nearest(wanted, self._values)
                 ways = f"did you mean `{near}`?" if near else _WAYS.format(wanted)
-                raise ValueError(f"env `{name}` wants the value `{wanted}`, which is not there; {ways}")
+                raise MissingValue(
+                    wanted, f"env `{name}` wants the value `{wanted}`, which is not there; {ways}"
+                )
             value = self._values[wanted]
         if ref.data is None:
             return value

@@ -14,6 +14,7 @@ from penstock.core.policies import Strategy
 from penstock.core.states import RunState
 from penstock.engine.firing import Failure
 from penstock.engine.live import LiveRun
+from penstock.engine.observer import Outcome, Subject
 from penstock.engine.outcome import cancellation_of, failure_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Execution:
         replay: Replay | None,
         restarts: int = 0,
         not_before: float = 0.0,
+        trace: str = "",
     ) -> None:
         self.runtime = runtime
         self.flow = flow
@@ -66,6 +68,7 @@ class Execution:
         self.replay = replay
         self.restarts = restarts
         self.not_before = not_before
+        self.trace = trace
         self.evicted_until: float | None = None
         self.broken: StoreError | None = None
         self.end: Event | None = None
@@ -81,6 +84,11 @@ class Execution:
         if journal.silent:
             self.outcome = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Task[None]
+
+    @property
+    def subject(self) -> Subject:
+        """The run as observers are told of it."""
+        return Subject(self.flow.namespace, self.flow.name, self.journal.fid)
 
     def begin(self) -> None:
         """Start the task; it belongs to the runtime."""
@@ -114,6 +122,9 @@ class Execution:
     async def _run(self) -> None:
         # Cancelling a task that has not begun would skip all of this.
         self._begun = True
+        observer = self.runtime.observer
+        if observer is not None:
+            observer.run_entered(self.subject, self.trace)
         try:
             if self._stop is None:
                 await self._bring_to_end()
@@ -131,6 +142,8 @@ class Execution:
                 if timer is not None:
                     timer.cancel()
             self.runtime.departed(self)
+            if observer is not None:
+                observer.run_left(self.subject)
             if self.outcome is not None and not self.outcome.done():
                 self.outcome.cancel()
 
@@ -146,8 +159,10 @@ class Execution:
                 replay=self.replay,
                 probe=self.runtime.probe,
                 threads=self.runtime.threads,
+                leases=self.runtime.leases,
                 on_waiting=lambda _: self.runtime.waits(self),
                 prepare=self.runtime.revisions.prepare,
+                observer=self.runtime.observer,
             )
             live.deadline = self._deadline()
             try:
@@ -255,6 +270,9 @@ class Execution:
         self.journal.emit(type, "", facts)
         await self.journal.durable()
         self.end = Event(self.journal.seq, now, type, "", facts)
+        if self.runtime.observer is not None:
+            why = error if isinstance(error, Error) else None
+            self.runtime.observer.run_ended(self.subject, Outcome(state), now - self.started, why)
         if self.outcome is None:
             return
         if type is EventType.RUN_COMPLETED:

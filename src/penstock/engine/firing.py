@@ -16,6 +16,7 @@ from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload, normalise
 from penstock.core.ports import Emit
 from penstock.engine.context import ControlContext, NodeContext
+from penstock.engine.observation import masked, observed_attempt
 from penstock.engine.outputs import checked
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ async def perform(
     number = 1 if past is None else past.failed_attempts + 1
     began = _began_before(run, past)
     watch = Watch(run, process)
+    if run.observer is not None and not work.pure:
+        attempt = observed_attempt(run, name, work.kind, attempt, watch)
     while True:
         if not (work.pure or journal.held):
             await journal.hold()
@@ -144,7 +147,7 @@ async def perform(
             return await _attempt(run, name, attempt, work, number, began, state_key, watch)
         except _Failed as failed:
             failure, duration_ms = failed.failure, failed.duration_ms
-        if not await _retry(run, name, work.retry, number, failure.error, waits):
+        if not await _retry(run, name, work, number, failure.error, waits):
             journal.emit(
                 EventType.NODE_FAILED, name, {"error": failure.error, "duration_ms": duration_ms}
             )
@@ -294,18 +297,22 @@ def _too_slow(limit: Duration) -> NodeTimeout:
 async def _retry(
     run: LiveRun,
     name: str,
-    policy: Retry | None,
+    work: Work | Vertex,
     number: int,
     error: Error,
     waits: Callable[[], AbstractContextManager[None]],
 ) -> bool:
     """Wait for another attempt; False when there is none left or the error is not worth one."""
+    policy = work.retry
     if policy is None or number >= policy.attempts or not policy.covers(error.code):
         return False
     delay = policy.wait(number, run.clock.chance())
     until = run.clock.now() + delay
     facts = {"attempt": number, "error": error, "delay_ms": round(delay * 1000, 3), "until": until}
     run.journal.emit(EventType.NODE_RETRYING, name, facts)
+    if run.observer is not None:
+        told = masked(error, run.journal.redactor)
+        run.observer.retried(run.subject, name, work.kind, number, delay, told)
     if run.replay is not None:
         run.replay.forget_inside(name)
     run.probe("retry.backoff")

@@ -27,6 +27,7 @@ class Flow(Protocol):
     """
 
     name: str
+    namespace: str
     description: str
     source: str
     revision: str
@@ -60,8 +61,9 @@ class Flow(Protocol):
 class GraphFlow:
     """A flow made of nodes: a spec, its compiled plan, and the instances in it.
 
-    nodes: the instances, each behind everything its links lead to. folder: where what its
-    nodes refer to is looked for, when the flow came from a file.
+    nodes: the instances, each behind everything its links lead to. calls: the flows that they
+    run as children. folder: where what its nodes refer to is looked for, when the flow came
+    from a file.
     """
 
     source = "graph"
@@ -73,6 +75,7 @@ class GraphFlow:
         nodes: tuple[Node, ...],
         *,
         revision: str,
+        calls: tuple[Flow, ...] = (),
         folder: Path | None = None,
         redactor: Redactor | None = None,
     ) -> None:
@@ -81,7 +84,9 @@ class GraphFlow:
         self.folder = folder
         self.plan = plan
         self.nodes = nodes
+        self.calls = calls
         self.name = spec.name
+        self.namespace = spec.namespace
         self.description = spec.description
         self.revision = revision
         self.settings = spec.settings

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import StoreError
 from penstock.core.events import EFFECTS, TERMINAL, Event, EventType
+from penstock.core.payload import Error
 from penstock.core.policies import Record
 from penstock.core.store import Batch, RunChange, RunRow, Store
 
 if TYPE_CHECKING:
     from penstock.core.clock import Clock
+    from penstock.engine.observer import Observer
     from penstock.engine.redaction import Redactor
 
 LAZY_SECONDS: Final = 0.02
@@ -152,7 +154,8 @@ class Committer:
     """Writes what all journals of a runtime have gathered, one batch at a time.
 
     published: called after a commit with each journal and its new events.
-    broken: called with the journals of a batch that could not be written.
+    broken: called with the journals of a batch that could not be written. observer: told of
+    every commit.
     """
 
     def __init__(
@@ -161,10 +164,14 @@ class Committer:
         *,
         published: Callable[[list[Written]], None],
         broken: Callable[[list[Journal], StoreError], None],
+        clock: Clock,
+        observer: Observer | None = None,
     ) -> None:
         self.store = store
         self._published = published
         self._broken = broken
+        self._clock = clock
+        self._observer = observer
         self._dirty: list[Journal] = []
         self.rows: list[RunRow] = []
         self.changes: dict[str, RunChange] = {}
@@ -238,6 +245,22 @@ class Committer:
                 if not waiter.done():
                     waiter.set_result(None)
 
+    async def _store(self, batch: Batch) -> None:
+        observer = self._observer
+        if observer is None:
+            await self.store.commit(batch)
+            return
+        began = self._clock.monotonic()
+        error: Error | None = None
+        try:
+            await self.store.commit(batch)
+        except Exception as cause:
+            error = Error.from_exception(cause)
+            raise
+        finally:
+            count = sum(map(len, batch.events.values()))
+            observer.committed(count, self._clock.monotonic() - began, error)
+
     async def _write(self, batch: Batch, written: list[Written]) -> list[Written]:
         """Commit, and return whose events are on disk.
 
@@ -245,7 +268,7 @@ class Committer:
         """
         while batch:
             try:
-                await self.store.commit(batch)
+                await self._store(batch)
                 break
             except Exception as cause:
                 # A store promises StoreError alone; a defect of one must not lose events quietly.

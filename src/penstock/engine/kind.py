@@ -20,6 +20,7 @@ from penstock.core.problems import Path
 
 if TYPE_CHECKING:
     from penstock.engine.binding import Binder
+    from penstock.engine.resident.trigger import TriggerContext
 
 
 Inputs = Mapping[str, Payload]
@@ -53,7 +54,7 @@ def field(**options: Any) -> Any:
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(field,))
 class Node:
-    """The base of all kinds; derive from `Action` or `Control`.
+    """The base of all kinds; derive from `Action`, `Control` or `Trigger`.
 
     `class Shout(Action, kind="text.shout", aliases=("shout",), pure=True)` names the kind.
     A class without `kind=` is a base for others.
@@ -173,3 +174,31 @@ class Control(Node):
     if TYPE_CHECKING:
 
         def run(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Trigger(Node):
+    """A kind that starts root processes: what hangs from its ports runs once for each event.
+
+    It belongs in a resident graph. `load` acquires what it needs (a socket, a watch); `open`
+    begins to start processes, when everything that can be reached from here is loaded;
+    `close` ends that, and `unload` gives back what `load` acquired. A change behind it does
+    none of this: the next process just takes the new way.
+
+    All its out-ports are called. When a process fails, what hangs from the port `error`
+    answers in its place, with the `Error` as its payload.
+
+    durable: whether what it starts is recorded, and goes on after a crash.
+    """
+
+    durable: bool = False
+    in_ports: ClassVar[Ports] = {}
+    out_ports: ClassVar[Ports] = {"out": Port(doc="called for each event", call=True)}
+
+    async def open(self, ctx: TriggerContext) -> None:
+        """Begin to start processes. Returns soon; what goes on belongs to `ctx.own`."""
+
+    async def close(self) -> None:
+        """Start nothing more, and return when what was started is over or its time to end is up.
+
+        What `ctx.own` holds is cancelled after this.
+        """

@@ -15,6 +15,9 @@ from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.states import RunState
 from penstock.engine.firing import Failure, Watch, limited
+from penstock.engine.leases import Leases
+from penstock.engine.observation import observed_child
+from penstock.engine.observer import Subject
 from penstock.engine.process import Process
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from penstock.core.clock import Clock
     from penstock.engine.flow import Flow
     from penstock.engine.journal import Journal
+    from penstock.engine.observer import Observer
     from penstock.engine.plan import Plan
     from penstock.engine.replay import Replay
 
@@ -57,8 +61,11 @@ class LiveRun:
         replay: Replay | None = None,
         probe: Callable[[str], None] = no_probe,
         threads: Executor | None = None,
+        leases: Leases | None = None,
         on_waiting: Callable[[LiveRun], None] | None = None,
         prepare: Callable[[Flow], Awaitable[None]] | None = None,
+        observer: Observer | None = None,
+        subject: Subject | None = None,
     ) -> None:
         self.fid = fid
         self.flow = flow
@@ -66,6 +73,8 @@ class LiveRun:
         self.clock = clock
         self.replay = replay
         self.probe = probe
+        self.observer = observer
+        self._subject = subject
         parallel = flow.settings.max_parallel
         self.slots = asyncio.Semaphore(parallel) if parallel is not None else None
         self.states: dict[str, dict[str, Payload]] = {} if replay is None else replay.states()
@@ -81,15 +90,25 @@ class LiveRun:
         self._asleep: dict[object, float] = {}
         self._looking = False
         self._threads = threads
+        self.leases = leases or Leases()
         self._prepare = prepare
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
+
+    @property
+    def subject(self) -> Subject:
+        """The run as observers are told of it."""
+        if self._subject is None:
+            self._subject = Subject(self.flow.namespace, self.flow.name, self.fid)
+        return self._subject
 
     # --- events -------------------------------------------------------------------
 
     def emit_from_anywhere(self, type: str, node: str, data: dict[str, Any]) -> None:  # noqa: A002
         """Emit from the loop's thread or from that of a blocking node."""
         if self.journal.silent:
+            if self.observer is not None:
+                self.observer.said(self.subject, node, type, data, self.journal.redactor)
             return
         if threading.get_ident() == self._thread:
             self.journal.emit(type, node, data)
@@ -176,6 +195,8 @@ class LiveRun:
         self.waiting = True
         self.journal.emit(EventType.RUN_WAITING, "", {"until": until})
         self.journal.change(state=RunState.WAITING, wake_at=until)
+        if self.observer is not None:
+            self.observer.run_changed(self.subject, RunState.WAITING)
         if self._on_waiting is not None:
             self._on_waiting(self)
 
@@ -184,6 +205,8 @@ class LiveRun:
             self.waiting = False
             self.journal.emit(EventType.RUN_RESUMED, "", {"reason": reason})
             self.journal.change(state=RunState.RUNNING, wake_at=None)
+            if self.observer is not None:
+                self.observer.run_changed(self.subject, RunState.RUNNING)
 
     @property
     def wake_at(self) -> float | None:
@@ -239,6 +262,8 @@ class LiveRun:
             return past.result
         if self.replay is None or not self.replay.child_goes_on(path):
             self.journal.emit(EventType.CHILD_STARTED, path, facts)
+        if self.observer is not None:
+            execute = observed_child(self, path, facts.get("flow", ""), execute)
         began = self.clock.monotonic()
         try:
             result = await execute()

@@ -97,23 +97,24 @@ class Loader:
         return compile_spec(spec, self.scheme, binder=binder, values=self.values, findings=findings)
 
     def _find(self, reference: str, binder: Binder) -> Flow:
-        """What a `call` refers to.
-
-        Raises ValueError when there is no such flow, DocumentError when its document is wrong.
-        """
+        """What a `call` refers to: part of a revision that is kept, or found outside."""
         if reference in binder.known:
             spec = binder.known[reference]
             trail = (*binder.trail, reference)
             inner = Binder(self._find, folder=binder.folder, known=spec.called, trail=trail)
             flow = self._compile(spec, inner)
         else:
-            flow = self._find_outside(reference, binder)
+            flow = self.find(reference, binder)
         found = getattr(flow, "spec", None)
         if isinstance(found, FlowSpec):
             binder.called[reference] = found
         return flow
 
-    def _find_outside(self, reference: str, binder: Binder) -> Flow:
+    def find(self, reference: str, binder: Binder) -> Flow:
+        """The flow of a file or module that another flow refers to.
+
+        Raises ValueError when there is no such flow, DocumentError when its document is wrong.
+        """
         try:
             return self._load(reference, binder)
         except DocumentError as error:

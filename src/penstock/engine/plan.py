@@ -172,6 +172,18 @@ def compile_flow(
     return _Compiler(sites).flow(list(entries), dict(outputs or {}))
 
 
+class Called:
+    """Compiles what hangs from ports, over one set of sites."""
+
+    def __init__(self, sites: Mapping[str, Site]) -> None:
+        self._sites = sites
+        self._shared = _Shared()
+
+    def plan(self, links: list[tuple[str, str]]) -> Plan:
+        """The plan of what these links lead to, each a node and an in-port of it."""
+        return _Compiler(self._sites, self._shared).called(links)
+
+
 class _Shared:
     """What the compilers of one flow share.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from penstock.core.events import EventType
@@ -38,16 +38,20 @@ class Process:
 
     on_error: what a failure that no `error` port catches does. In what a control node
     calls it always stops the process: it belongs to the node that called.
+    fails: whether a response counts as a failure, for what the process has open.
+    resources: those of the process around it, where it is no process of its own to its user.
     """
 
     __slots__ = (
         "_gates",
         "_group",
+        "_own_resources",
         "_parent",
         "_ready",
         "_response",
         "_spare",
         "_stopping",
+        "fails",
         "on_error",
         "path",
         "plan",
@@ -63,11 +67,14 @@ class Process:
         path: str = "",
         on_error: Strategy = Strategy.STOP,
         parent: Process | None = None,
+        fails: Callable[[Payload], bool] | None = None,
+        resources: Resources | None = None,
     ) -> None:
         self.plan = plan
         self.run = run
         self.path = path
         self.on_error = on_error
+        self.fails = fails
         self._parent = parent
         self._stopping = False
         # In-port and packet, or, without a port, all the inputs of a join or an entry.
@@ -76,7 +83,9 @@ class Process:
         self._response = Response()
         self._group: asyncio.TaskGroup | None = None
         self._spare = False
-        self.resources = Resources(run)
+        self._own_resources = resources is None
+        around = None if parent is None else parent.resources
+        self.resources = resources or Resources(run, around=around)
 
     # --- entering -----------------------------------------------------------------
 
@@ -89,34 +98,39 @@ class Process:
     async def answer(self, value: Payload) -> Payload:
         """Run a called port's plan with a payload. Returns the response."""
         for route in self.plan.feeds:
-            self._arrive(route, value)
+            self.arrive(route, value)
         return await self._execute()
 
     async def _execute(self) -> Payload:
         if self.plan.inline and self.run.journal.silent:
-            self._drain()
-            return self._response.value(self.plan)
+            return self.drain()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self._work()
         except BaseExceptionGroup as failures:
             failure = _first(failures)
-            await self.resources.release(failure)
+            await self._release(failure)
             raise failure from None
         except BaseException as error:
-            await self.resources.release(error)
+            await self._release(error)
             raise
         finally:
             self._group = None
             if self._spare:  # it was cancelled before it began
                 self._spare = False
                 self.run.unstarted -= 1
+        response = self._response.value(self.plan)
+        refusal = Refused(response) if self.fails is not None and self.fails(response) else None
         try:
-            await self.resources.release(None)
+            await self._release(refusal)
         except Exception as error:
             raise Failure(Error.from_exception(error, node=self.path.rstrip("/")), error) from error
-        return self._response.value(self.plan)
+        return response
+
+    async def _release(self, error: BaseException | None) -> None:
+        if self._own_resources:
+            await self.resources.release(error)
 
     # --- firing -------------------------------------------------------------------
 
@@ -125,6 +139,7 @@ class Process:
         ready = self._ready
         silent = self.run.journal.silent
         bare = silent and self.run.slots is None
+        unwatched = self.run.observer is None
         while ready and not self._stopping:
             vertex, port, inputs, branch = ready.popleft()
             if port:
@@ -135,7 +150,7 @@ class Process:
             if ready and not self._spare:
                 self._call_spare()
             try:
-                if bare and vertex.bare:
+                if bare and vertex.bare and (unwatched or vertex.pure):
                     outputs = await vertex.run(inputs)
                     if not vertex.normalised or outputs is None:
                         outputs = checked(vertex, outputs)
@@ -147,11 +162,13 @@ class Process:
                 outputs = self._caught(vertex, self._failure(vertex, error))
             self._complete(vertex, outputs, branch)
 
-    def _drain(self) -> None:
+    def drain(self) -> Payload:
+        """Run an inline plan to its end, and return the response."""
         ready = self._ready
         while ready:
             vertex, port, inputs, branch = ready.popleft()
             self._run_plain(vertex, {**vertex.base, port: inputs} if port else inputs, branch)
+        return self._response.value(self.plan)
 
     def _call_spare(self) -> None:
         assert self._group is not None
@@ -226,7 +243,7 @@ class Process:
             else:
                 payload = outputs[port]
                 for route in found:
-                    self._arrive(route, payload)
+                    self.arrive(route, payload)
 
     def _send_repeated(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
         """The same for a vertex that may fire again: its links settle after its last firing."""
@@ -248,7 +265,7 @@ class Process:
         for number, packet in enumerate(packets):
             self._deliver(route, packet, (*branch, number))
 
-    def _arrive(self, route: Route, payload: Payload) -> None:
+    def arrive(self, route: Route, payload: Payload) -> None:
         """The one packet of a link from a vertex that fires once; the link settles."""
         target = route.target
         if target.solo:
@@ -337,6 +354,14 @@ class Process:
             gate.fired = True
             self._ready.append((vertex, "", inputs, branch))
         return gate.fired
+
+
+class Refused(Exception):
+    """What is open in a process learns with this that its response says no."""
+
+    def __init__(self, response: Payload) -> None:
+        super().__init__("the response counts as a failure")
+        self.response = response
 
 
 def _entry_inputs(vertex: Vertex, inputs: Mapping[str, Payload]) -> dict[str, Payload]:

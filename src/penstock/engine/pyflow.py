@@ -21,7 +21,7 @@ from penstock.core.duration import Duration
 from penstock.core.errors import InputError, NonDeterminism, StoreError
 from penstock.core.payload import Error, Payload, normalise
 from penstock.core.policies import OnError
-from penstock.core.spec import Settings, decode_hook
+from penstock.core.spec import DEFAULT_NAMESPACE, Settings, decode_hook
 from penstock.engine.firing import Failure
 from penstock.engine.live import LiveRun
 from penstock.engine.resources import Resources
@@ -48,6 +48,7 @@ class PythonFlow(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name or function.__name__
+        self.namespace = DEFAULT_NAMESPACE
         self.description = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0]
         self.settings = Settings(timeout=timeout, on_error=on_error or OnError())
         self.reference = f"{function.__module__}:{function.__qualname__}"

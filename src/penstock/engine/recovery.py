@@ -16,6 +16,7 @@ from penstock.core.states import RunState
 from penstock.core.store import RunChange, RunRow
 from penstock.engine.execution import Execution
 from penstock.engine.journal import Journal
+from penstock.engine.observer import Outcome, Subject
 from penstock.engine.replay import Replay
 from penstock.engine.sleepers import Sleepers
 
@@ -112,6 +113,7 @@ class Recovery:
             replay=Replay.fold(events),
             restarts=len(restarts),
             not_before=restarts[-1].get("until", 0.0) if restarts else 0.0,
+            trace=events[0].data.get("trace", ""),
         )
 
     async def end_cancelled(self, row: RunRow, reason: str) -> None:
@@ -121,6 +123,10 @@ class Recovery:
         journal = Journal(row.fid, self._runtime.committer, self._clock, seq=events[-1].seq)
         Execution.end_cancelled(journal, events[0].time, reason)
         await journal.durable()
+        if self._runtime.observer is not None:
+            subject = Subject("", row.flow, row.fid)
+            seconds = self._clock.now() - events[0].time
+            self._runtime.observer.run_ended(subject, Outcome.CANCELLED, seconds, None)
 
     def _is_due(self, fid: str) -> None:
         self._due[fid] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ class Revisions:
         self._loader = loader
         self._flows: dict[str, Flow] = {flow.revision: flow for flow in flows}
         self._loaded: dict[int, Flow] = {}
+        self._users: Counter[int] = Counter()
+        self._retired: set[int] = set()
         self._loading = asyncio.Lock()
         self._kept: set[str] = set()
 
@@ -55,6 +58,38 @@ class Revisions:
     def _by_name(self, name: str) -> Flow | None:
         flows = (flow for flow in self._flows.values() if flow.source == "python")
         return next((flow for flow in flows if flow.name == name), None)
+
+    def acquire(self, flow: Flow) -> None:
+        """An execution of this flow begins."""
+        self._users[id(flow)] += 1
+
+    def release(self, flow: Flow) -> bool:
+        """An execution is over; whether the flow was retired and this was the last one."""
+        self._users[id(flow)] -= 1
+        if self._users[id(flow)]:
+            return False
+        del self._users[id(flow)]
+        return id(flow) in self._retired
+
+    async def retire(self, flow: Flow) -> None:
+        """Nothing will be started with this flow any more: unload it when nobody uses it.
+
+        A run that waits on disk finds its revision in the store.
+        """
+        if self._users[id(flow)]:
+            self._retired.add(id(flow))
+        else:
+            await self.drop(flow)
+
+    async def drop(self, flow: Flow) -> None:
+        """Unload a flow and forget it."""
+        self._retired.discard(id(flow))
+        if self._flows.get(flow.revision) is flow:
+            del self._flows[flow.revision]
+        if self._loaded.pop(id(flow), None) is not None:
+            await flow.unload()
+        for called in getattr(flow, "calls", ()):
+            await self.drop(called)
 
     async def unload(self) -> None:
         """Unload every flow, the last loaded first; the first error is raised at the end."""

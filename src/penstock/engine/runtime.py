@@ -23,7 +23,9 @@ from penstock.engine.clock import SystemClock
 from penstock.engine.execution import Execution, Stop
 from penstock.engine.fid import new_fid
 from penstock.engine.journal import Committer, Journal, Written
+from penstock.engine.leases import Leases
 from penstock.engine.live import no_probe
+from penstock.engine.observer import Observer, Subject
 from penstock.engine.outcome import outcome_of
 from penstock.engine.recovery import RESIDENT, Recovery
 from penstock.engine.replay import Replay
@@ -49,7 +51,7 @@ class Runtime:
     on with runs that another process began. flows: Python flows that are known by name.
     recover: go on with every unfinished run that no live runtime owns. evict_after:
     seconds that a run which only waits stays in memory. probe: called with the name of
-    each point at which a test may want to crash.
+    each point at which a test may want to crash. observer: told of what happens.
     """
 
     def __init__(
@@ -62,14 +64,24 @@ class Runtime:
         recover: bool = True,
         evict_after: float = 5.0,
         probe: Callable[[str], None] = no_probe,
+        observer: Observer | None = None,
     ) -> None:
         self.store = store
+        self.loader = loader
         self.clock: Clock = clock or SystemClock()
         self.evict_after = evict_after
         self.probe = probe
+        self.observer = observer
         self.streams = Streams(store, is_live=self.is_live, check=self._check)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="penstock")
-        self.committer = Committer(store, published=self._published, broken=self._broken)
+        self.leases = Leases()
+        self.committer = Committer(
+            store,
+            published=self._published,
+            broken=self._broken,
+            clock=self.clock,
+            observer=observer,
+        )
         self.revisions = Revisions(store, loader, flows)
         self._recovery = Recovery(self)
         self._recover = recover
@@ -131,14 +143,21 @@ class Runtime:
         return await self.launch(flow, inputs)
 
     async def launch(
-        self, flow: Flow, inputs: Mapping[str, Any] | None = None, *, fid: str | None = None
+        self,
+        flow: Flow,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        fid: str | None = None,
+        trace: str = "",
     ) -> Run:
         """Start a run. Returns when it is on disk, so that it survives whatever comes.
 
-        fid: the id to give it, when the caller wants to know it beforehand.
+        fid: the id to give it, when the caller wants to know it beforehand. trace: the W3C
+        `traceparent` that it belongs to.
         """
         accepted = flow.accept(inputs or {})
-        return await self._begin(flow, accepted, fid or new_fid(self.clock.now()))
+        facts = {"trace": trace} if trace else {}
+        return await self._begin(flow, accepted, fid or new_fid(self.clock.now()), facts=facts)
 
     async def retry(self, fid: str, *, from_start: bool = False) -> Run:
         """Run again what a run was, as a new run that goes on from what had completed.
@@ -188,8 +207,11 @@ class Runtime:
         for event in past:
             journal.emit(event.type, event.node, event.data)
         await journal.durable()
+        if self.observer is not None:
+            self.observer.run_started(Subject(flow.namespace, flow.name, fid))
         replay = Replay.fold(past, repeats=True) if past else None
-        execution = self.execute(flow, journal, inputs, started=now, replay=replay)
+        trace = started.get("trace", "")
+        execution = self.execute(flow, journal, inputs, started=now, replay=replay, trace=trace)
         return Run(self, fid, outcome=execution.outcome)
 
     def journal(self, fid: str, flow: Flow, *, seq: int = 0) -> Journal:
@@ -213,11 +235,12 @@ class Runtime:
         replay: Replay | None,
         restarts: int = 0,
         not_before: float = 0.0,
+        trace: str = "",
     ) -> Execution:
         """Begin to execute a run that is on disk, from its start or from its replay.
 
         restarts: how often its flow has begun anew. not_before: when it may do so, in
-        epoch seconds.
+        epoch seconds. trace: the W3C `traceparent` that the run belongs to.
         """
         self._refuse_closed()
         self._stuck.pop(journal.fid, None)
@@ -230,8 +253,10 @@ class Runtime:
             replay=replay,
             restarts=restarts,
             not_before=not_before,
+            trace=trace,
         )
         self._executions[journal.fid] = execution
+        self.revisions.acquire(flow)
         execution.begin()
         return execution
 
@@ -280,6 +305,12 @@ class Runtime:
         end: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
         self._ends.setdefault(fid, []).append(end)
         return await end
+
+    async def ended(self, fid: str) -> None:
+        """Return when nothing executes this run here any more."""
+        execution = self._executions.get(fid)
+        if execution is not None:
+            await asyncio.wait([execution.ended])
 
     def _check(self, fid: str) -> None:
         """Refuse to wait for a run that will not go on here."""
@@ -403,6 +434,8 @@ class Runtime:
         """An execution is over: its run ended, was put aside, or cannot be written."""
         fid = execution.journal.fid
         self._executions.pop(fid, None)
+        if self.revisions.release(execution.flow):
+            self.own(self.revisions.drop(execution.flow), f"penstock:unload:{execution.flow.name}")
         self._recovery.has_room()
         if execution.evicted_until is not None and not self._closing:
             self._recovery.put_aside(fid, execution.evicted_until)

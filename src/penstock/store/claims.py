@@ -24,6 +24,7 @@ def claim(database: sqlite3.Connection, owners: Owners, fids: Sequence[str] | No
     """
     owner = owners.own()
     with Transaction(database):
+        swept = owners.dead()  # looked at first: all that these own is claimed below
         known = [name for (name,) in database.execute(statements.OWNERS)]
         named = {
             "dead": json.dumps([name for name in known if not owners.alive(name)]),
@@ -35,5 +36,6 @@ def claim(database: sqlite3.Connection, owners: Owners, fids: Sequence[str] | No
         if claimed:
             database.execute(statements.CLAIM_ORPHANED, named)
         database.execute(statements.DELETE_STALE_SIGNALS)
-    owners.sweep()
+    if fids is None:  # otherwise there may be more for others to take
+        owners.sweep(swept)
     return claimed

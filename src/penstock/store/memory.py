@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from penstock.core.errors import StoreError
+from penstock.core.errors import RunExists, StoreError
 from penstock.core.store import RunRow, Shift
+from penstock.store.catalogue.catalogued import Catalogued
+from penstock.store.catalogue.memory import MemoryCatalogue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from penstock.core.store import Batch, RunChange
 
 
-class MemoryStore:
-    """Runs in this process, for tests and for runs that nobody wants to find again.
+class MemoryStore(Catalogued):
+    """Everything in this process, for tests and for runs that nobody wants to find again.
 
     Events are kept as they are, not encoded. It has one owner, which lives as long as it.
     """
@@ -31,6 +33,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.owner = f"memory-{secrets.token_hex(6)}"
+        self._catalogue = MemoryCatalogue()
         self._rows: dict[str, RunRow] = {}
         self._streams: dict[str, list[Event]] = {}
         self._revisions: dict[str, dict[str, Any]] = {}
@@ -58,7 +61,7 @@ class MemoryStore:
         rows: dict[str, RunRow] = {}
         for row in batch.runs:
             if row.fid in self._rows or row.fid in rows:
-                raise StoreError(f"there is a run {row.fid} already", fid=row.fid)
+                raise RunExists(f"there is a run {row.fid} already", fid=row.fid)
             rows[row.fid] = row
         for change in batch.changes.values():
             found = rows.get(change.fid) or self._rows.get(change.fid)

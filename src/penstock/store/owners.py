@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -20,36 +21,44 @@ class Owners:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._own = ""
+        self.name = ""
         self._descriptor = -1
 
     def own(self) -> str:
         """This process's owner; the first call makes it. Raises OSError."""
-        if not self._own:
+        if not self.name:
             self._folder.mkdir(exist_ok=True)
             name = f"{os.getpid()}-{secrets.token_hex(6)}"
             self._descriptor = _hold(self._folder / f"{name}.lock")
-            self._own = name
-        return self._own
+            self.name = name
+        return self.name
 
     def alive(self, owner: str) -> bool:
         """Whether the owner's process lives. Raises OSError when that cannot be told."""
-        if owner == self._own:
+        if owner == self.name:
             return owner != ""
         return owner != "" and _is_held(self._folder / f"{owner}.lock")
 
-    def sweep(self) -> None:
-        """Remove the files of dead owners."""
-        for path in self._folder.glob("*.lock"):
-            if path.stem != self._own:
-                _remove_if_free(path)
+    def dead(self) -> set[str]:
+        """Owners who died, or left unfinished runs behind, and were not swept yet."""
+        names = {path.stem for path in self._folder.glob("*.lock")}
+        return {name for name in names if not self.alive(name)}
 
-    def release(self) -> None:
-        """End this owner; its unfinished runs may be claimed by others."""
-        if self._own:
-            (self._folder / f"{self._own}.lock").unlink(missing_ok=True)
+    def sweep(self, dead: Iterable[str]) -> None:
+        """Remove the files of dead owners, when nothing of theirs is left to be taken."""
+        for name in dead:
+            _remove_if_free(self._folder / f"{name}.lock")
+
+    def release(self, *, leaves_runs: bool) -> None:
+        """End this owner; its unfinished runs may be claimed by others.
+
+        leaves_runs: its file stays, like that of one who died, and tells of them.
+        """
+        if self.name:
+            if not leaves_runs:
+                (self._folder / f"{self.name}.lock").unlink(missing_ok=True)
             os.close(self._descriptor)
-            self._own, self._descriptor = "", -1
+            self.name, self._descriptor = "", -1
 
 
 def _hold(path: Path) -> int:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import StoreError
+from penstock.core.errors import RunExists, StoreError
 from penstock.core.payload import decode, encode
 from penstock.core.states import RunState
 from penstock.core.store import Shift
 from penstock.store import claims, rows, schema, statements
+from penstock.store.bells import Bells
 from penstock.store.blobs import BlobFolder
+from penstock.store.catalogue.catalogued import Catalogued
+from penstock.store.catalogue.sqlite import SqliteCatalogue
 from penstock.store.chunks import pack, unpack
 from penstock.store.failures import Guard
 from penstock.store.owners import Owners
 from penstock.store.transaction import Transaction
+from penstock.store.words import Words
 
 if TYPE_CHECKING:
     import os
@@ -31,12 +36,15 @@ _LAST_FID: Final = "\U0010ffff"
 _IDLE: Final = frozenset({RunState.WAITING, *(state for state in RunState if state.terminal)})
 """States in which a run writes nothing, so that nothing of it needs to be remembered."""
 
+ORPHANED_SECONDS: Final = 2.0
+"""How often it is looked whether a runtime died: a lock that the kernel releases rings no bell."""
 
-class SqliteStore:
-    """Runs in a SQLite file, shared by any number of processes of one machine.
+
+class SqliteStore(Catalogued):
+    """Everything in a SQLite file, shared by any number of processes of one machine.
 
     One connection, in WAL mode with `synchronous=FULL`, and no thread: every method does its
-    work inline and never suspends, but for `signals` and `changed`. A commit costs one fsync
+    work inline and never suspends, but for those that wait for news. A commit costs one fsync
     (100-160 µs here), the hand-over to a thread 60-86 µs on top and a second wait for the
     loop; inline, the events of all runs that came in a turn of the loop share the fsync.
     The price: another process's commit, at worst `busy_timeout`, holds the loop up.
@@ -47,8 +55,10 @@ class SqliteStore:
 
     Nothing is kept in memory for a run that waits or has ended.
 
-    busy_timeout: seconds to wait for another process. poll: seconds between looks for what
-    other processes committed, while somebody waits for that; a look takes microseconds.
+    busy_timeout: seconds to wait for another process. poll: seconds between looks for events
+    of other processes, while somebody waits for them; a look takes microseconds. Changes of
+    specs and values, and words for runs, are told by bells; only where the file system has
+    no FIFOs are they looked for as often.
     quota_bytes: the size at which the file counts as full, without blobs and log.
     create: make the file and its folders when missing.
     """
@@ -73,6 +83,11 @@ class SqliteStore:
         self._guard = Guard(self.path)
         self._blobs = BlobFolder(self.path.with_name(f"{self.path.name}.blobs"))
         self._owners = Owners(self.path.with_name(f"{self.path.name}.owners"))
+        self._bells = Bells(self.path.with_name(f"{self.path.name}.bells"), poll=poll)
+        self._words = Words(
+            lambda: self._database, guard=self._guard, owners=self._owners, bells=self._bells
+        )
+        self._catalogue = SqliteCatalogue(lambda: self._database, guard=self._guard, bells=self._bells)
         self._connection: sqlite3.Connection | None = None
         self._tails: dict[str, tuple[int, int]] = {}  # fid → row id, last seq; of runs that write
 
@@ -101,12 +116,23 @@ class SqliteStore:
         """Close the file, and give up this store's runs. Closing twice is harmless."""
         connection, self._connection = self._connection, None
         self._tails.clear()
+        self._bells.close()
+        leaves_runs = False
         with self._guard:
             try:
                 if connection is not None:
+                    leaves_runs = self._leaves_runs(connection)
                     connection.close()
             finally:
-                self._owners.release()  # last: from here on others may claim the runs
+                self._owners.release(leaves_runs=leaves_runs)  # last: others may claim from here on
+        if leaves_runs:
+            self._bells.ring()
+
+    def _leaves_runs(self, connection: sqlite3.Connection) -> bool:
+        with contextlib.suppress(sqlite3.Error):
+            ((found,),) = connection.execute(statements.OWNS, (self._owners.name,))
+            return bool(found)
+        return True  # where that cannot be told, others had better look
 
     async def check(self) -> None:
         """Read the whole file. Raises StoreCorrupt with the first thing that is wrong."""
@@ -143,7 +169,7 @@ class SqliteStore:
         try:
             cursor = self._database.execute(statements.INSERT_RUN, rows.to_columns(row))
         except sqlite3.IntegrityError as error:
-            raise StoreError(f"there is a run {row.fid} already", fid=row.fid) from error
+            raise RunExists(f"there is a run {row.fid} already", fid=row.fid) from error
         assert cursor.lastrowid is not None
         self._tails[row.fid] = cursor.lastrowid, 0
 
@@ -218,7 +244,7 @@ class SqliteStore:
         before: str = "",
         limit: int | None = None,
     ) -> list[RunRow]:
-        where = "WHERE fid < :before AND (:flow = '' OR flow = :flow) "
+        where = "WHERE fid < :before " + ("AND flow = :flow " if flow else "")
         order = "ORDER BY fid DESC LIMIT :limit"
         named = {"flow": flow, "before": before or _LAST_FID, "limit": -1 if limit is None else limit}
         if not states:
@@ -255,6 +281,7 @@ class SqliteStore:
         with self._guard:
             claimed = claims.claim(self._database, self._owners, fids)
         self._forget(row.fid for row in claimed)  # others have written them meanwhile
+        self._bells.ring_here()  # there may be words for them
         return claimed
 
     async def alive(self, owner: str) -> bool:
@@ -265,38 +292,38 @@ class SqliteStore:
         """Nothing to do: a lock cannot be lost."""
 
     async def shifts(self) -> AsyncIterator[Shift]:
-        """Nothing, ever: dead runtimes are looked for when one begins."""
-        await asyncio.Event().wait()
-        yield Shift.ORPHANED
+        """ORPHANED within two seconds of the death of a runtime, or when one leaves runs behind."""
+        told: set[str] = set()
+        with self._bells.bell() as bell:
+            while True:
+                bell.clear()
+                dead = self._dead_owners(told)
+                news, told = dead - told, dead
+                if news:
+                    yield Shift.ORPHANED
+                await bell.rings(ORPHANED_SECONDS)
+
+    def _dead_owners(self, known: set[str]) -> set[str]:
+        try:
+            with self._guard:
+                return self._owners.dead()
+        except StoreError:
+            return known  # what cannot be seen now will be seen soon
 
     async def signal(self, fid: str, signal: str) -> None:
         """Leave word for the runtime that owns this run, now or after a crash.
 
         Word for a run that has ended goes nowhere. Raises StoreError for an unknown run.
         """
-        if await self.run(fid) is None:
-            raise StoreError(f"word for run {fid}, which is not there", fid=fid)
-        with self._guard:
-            word = {"fid": fid, "signal": rows.well_formed(signal)}
-            self._database.execute(statements.INSERT_SIGNAL, word)
+        self._words.leave(fid, signal)
 
-    async def signals(self) -> AsyncIterator[tuple[str, str]]:
+    def signals(self) -> AsyncIterator[tuple[str, str]]:
         """Words left for runs that this store owns, in order; one reader at a time.
 
         A word is removed when the next one is asked for: a process that dies while it acts
         on one leaves it to the runtime that claims the run.
         """
-        seen = None
-        while True:
-            mark = self._mark()
-            if mark == seen:
-                await asyncio.sleep(self._poll)
-                continue
-            seen = mark
-            for key, fid, signal in self._own_signals():
-                yield fid, signal
-                with self._guard:
-                    self._database.execute(statements.DELETE_SIGNAL, (key,))
+        return self._words.hear()
 
     async def changed(self, fid: str, *, after: int) -> None:
         """Return when the run has events with a seq above `after`, whoever committed them."""
@@ -310,11 +337,6 @@ class SqliteStore:
                 if found is not None and found[1] > after:
                     return
             await asyncio.sleep(self._poll)
-
-    def _own_signals(self) -> list[tuple[int, str, str]]:
-        with self._guard:
-            owner = self._owners.own()
-            return self._database.execute(statements.SELECT_SIGNALS, (owner,)).fetchall()
 
     def _mark(self) -> tuple[int, int]:
         """Differs from an earlier one once this or another connection has committed since."""

@@ -33,6 +33,7 @@ SELECT_CHUNKS: Final = """
 INSERT_REVISION: Final = "INSERT INTO revisions (digest, document) VALUES (?, ?) ON CONFLICT DO NOTHING"
 SELECT_REVISION: Final = "SELECT document FROM revisions WHERE digest = ?"
 
+OWNS: Final = f"SELECT EXISTS (SELECT 1 FROM runs WHERE state IN {_UNFINISHED} AND owner = ?)"
 OWNERS: Final = f"SELECT DISTINCT owner FROM runs WHERE state IN {_UNFINISHED}"
 _ORPHANED: Final = f"""
     WHERE state IN {_UNFINISHED} AND owner IN (SELECT value FROM json_each(:dead))
@@ -53,6 +54,35 @@ DELETE_SIGNAL: Final = "DELETE FROM signals WHERE id = ?"
 DELETE_STALE_SIGNALS: Final = (
     f"DELETE FROM signals WHERE run IN (SELECT id FROM runs WHERE state NOT IN {_UNFINISHED})"
 )
+
+_HEAD: Final = "SELECT collection, namespace, id, name, revision, live FROM catalogue"
+SELECT_HEAD: Final = (
+    f"{_HEAD} WHERE collection = :collection AND id = :id ORDER BY revision DESC LIMIT 1"
+)
+SELECT_HOLDER: Final = (
+    f"{_HEAD} WHERE live = 1 AND collection = :collection AND namespace = :namespace AND name = :name"
+)
+RETIRE: Final = "UPDATE catalogue SET live = 0 WHERE live = 1 AND collection = ? AND id = ?"
+INSERT_ENTRY: Final = (
+    "INSERT INTO catalogue (position, collection, namespace, id, name, revision, live, at, origin, "
+    "content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ENTRY: Final = (
+    "SELECT position, collection, namespace, id, name, revision, at, origin, content FROM catalogue"
+)
+SELECT_LIVE: Final = f"{_ENTRY} WHERE live = 1 AND collection = :collection"
+OF_NAMESPACE: Final = " AND namespace = :namespace"
+OF_KEYS: Final = (
+    " AND (id IN (SELECT value FROM json_each(:keys)) OR name IN (SELECT value FROM json_each(:keys)))"
+)
+IN_ORDER: Final = " ORDER BY namespace, name, id"
+SELECT_HISTORY: Final = f"{_ENTRY} WHERE collection = ? AND id = ? ORDER BY revision DESC"
+SELECT_CHANGES: Final = f"{_ENTRY} WHERE position > ? ORDER BY position"
+POSITION: Final = "SELECT coalesce(max(position), 0) FROM catalogue"
+SELECT_VALUES: Final = (
+    "SELECT content, position FROM catalogue WHERE collection = 'values' AND content IS NOT NULL"
+)
+UPDATE_CONTENT: Final = "UPDATE catalogue SET content = ? WHERE position = ?"
 
 
 @functools.cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.store.catalogue.catalogued import Catalogued
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from penstock.core.store import Batch, RunRow, Shift, Store
 
 
-class FaultyStore:
+class FaultyStore(Catalogued):
     """Another store, of which chosen commits fail or wait. Commits count from 1.
 
     fail: commits that raise this error and write nothing.
@@ -31,7 +33,7 @@ class FaultyStore:
         hold: Mapping[int, asyncio.Event] | None = None,
     ) -> None:
         self.commits = 0
-        self._store = store
+        self._store = self._catalogue = store
         self._fail = dict(fail or {})
         self._lose = dict(lose or {})
         self._hold = dict(hold or {})

@@ -42,6 +42,11 @@ class Line:
         self._lock = asyncio.Lock()
         self._open = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there may be connections: a failure will pass, and need not be the end."""
+        return self._open
+
     def open(self) -> None:
         """Allow connections from here on."""
         self._open = True

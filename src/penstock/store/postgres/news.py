@@ -3,7 +3,8 @@
 A commit does not notify by itself: the notifications of all sessions of a server queue up
 behind one lock, which is held until the commit is on disk. Instead the commits of some
 milliseconds are told together, on another connection. What is never told, because a
-process died in between, is found by a look every few seconds.
+process died in between, is found by a look every few seconds. Specs and values change so
+rarely that their commits notify by themselves.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import StoreError
+from penstock.store.bell import Bell
 from penstock.store.postgres import statements
 
 if TYPE_CHECKING:
@@ -24,13 +26,11 @@ if TYPE_CHECKING:
 QUIET_SECONDS: Final = 0.01
 """Commits closer together than this are told together."""
 
-LOOK_SECONDS: Final = 5.0
-"""After which whoever waits looks again, though nothing was told."""
-
 _LONGEST: Final = 7000
 """Bytes of a notification; PostgreSQL takes fewer than 8,000."""
 
-Bell = asyncio.Event
+Topic = tuple[str, str]
+"""A channel, and which of its news: the fid of a run, or nothing."""
 
 
 class News:
@@ -43,46 +43,52 @@ class News:
         self.events = f"{schema}_events"
         self.signals = f"{schema}_signals"
         self.owners = f"{schema}_owners"
+        self.catalogue = f"{schema}_catalogue"
         self._on_owners = on_owners
-        self._bells: dict[str | None, set[Bell]] = {}
+        self._bells: dict[Topic, set[Bell]] = {}
         self._untold: set[str] = set()
         self._telling: asyncio.Task[None] | None = None
-        self._closing = asyncio.Event()
+        self._closing = Bell()
 
     # Hearing
 
     async def listen(self, connection: Any) -> None:
-        """Hear news on a new connection. Everybody looks: some may have been missed."""
-        for channel in (self.events, self.signals, self.owners):
+        """Hear news on a new connection. Everybody looks: some may have been missed.
+
+        They look, and so connect anew, when it ends, too.
+        """
+        connection.add_termination_listener(lambda _: self.ring())
+        for channel in (self.events, self.signals, self.owners, self.catalogue):
             await connection.add_listener(channel, self._heard)
         self.ring()
 
     @contextlib.contextmanager
-    def bell(self, fid: str | None) -> Iterator[Bell]:
-        """A bell that rings for news of a run, or for words when there is no fid."""
-        bell = Bell()
-        self._bells.setdefault(fid, set()).add(bell)
+    def bell(self, channel: str, fid: str = "") -> Iterator[Bell]:
+        """A bell that rings for the news of a channel, or for those of one run there."""
+        bell, topic = Bell(), (channel, fid)
+        self._bells.setdefault(topic, set()).add(bell)
         try:
             yield bell
         finally:
-            bells = self._bells[fid]
+            bells = self._bells[topic]
             bells.discard(bell)
             if not bells:
-                del self._bells[fid]
+                del self._bells[topic]
 
-    def ring(self, fids: Iterable[str | None] | None = None) -> None:
-        """Ring the bells of these runs, or all."""
-        for fid in list(self._bells) if fids is None else fids:
-            for bell in self._bells.get(fid, ()):
+    def ring(self, topics: Iterable[Topic] | None = None) -> None:
+        """Ring the bells of these topics, or all."""
+        for topic in list(self._bells) if topics is None else topics:
+            for bell in self._bells.get(topic, ()):
                 bell.set()
 
     def _heard(self, _: Any, __: int, channel: str, payload: str) -> None:
         if channel == self.owners:
             self._on_owners()
-        elif channel == self.signals:
-            self.ring([None])
-        elif self._bells:
-            self.ring(json.loads(payload) if payload else None)
+        elif channel == self.events and payload:
+            if self._bells:
+                self.ring((channel, fid) for fid in json.loads(payload))
+        else:
+            self.ring(topic for topic in list(self._bells) if topic[0] == channel)
 
     # Telling
 
@@ -104,7 +110,7 @@ class News:
         try:
             while self._untold:
                 await self._tell(line)
-                await _passed(self._closing, QUIET_SECONDS)
+                await self._closing.rings(within=QUIET_SECONDS)
         finally:
             self._telling = None
 
@@ -118,15 +124,3 @@ class News:
                 await connection.execute(statements.NOTIFY, self.events, payload)
         except StoreError:
             return  # those who wait look again by themselves
-
-
-async def rings(bell: Bell) -> None:
-    """Wait for a bell, or until it is time to look anyway."""
-    await _passed(bell, LOOK_SECONDS)
-
-
-async def _passed(event: asyncio.Event, seconds: float) -> None:
-    """Return when something has happened or so much time has passed."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

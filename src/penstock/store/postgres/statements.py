@@ -71,3 +71,37 @@ SELECT_SIGNALS: Final = (
 DELETE_SIGNAL: Final = "DELETE FROM signals WHERE id = $1"
 
 CHECK: Final = "SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM events"
+
+LOCK_CATALOGUE: Final = "SELECT pg_advisory_xact_lock(hashtext(current_schema()), 3)"
+"""Until the end of a transaction: places become visible in the order in which they are given."""
+SELECT_HEADS: Final = """
+    SELECT head.* FROM unnest($1::text[], $2::text[]) AS wanted (collection, id), LATERAL (
+        SELECT collection, namespace, id, name, revision, live FROM catalogue
+        WHERE catalogue.collection = wanted.collection AND catalogue.id = wanted.id
+        ORDER BY revision DESC LIMIT 1
+    ) AS head
+    UNION
+    SELECT collection, namespace, id, catalogue.name, revision, live FROM catalogue
+    JOIN unnest($1::text[], $3::text[], $4::text[]) AS wanted (collection, namespace, name)
+    USING (collection, namespace) WHERE live = 1 AND catalogue.name = wanted.name
+"""
+RETIRE: Final = "UPDATE catalogue SET live = 0 WHERE live = 1 AND collection = $1 AND id = $2"
+INSERT_ENTRY: Final = (
+    "INSERT INTO catalogue (position, collection, namespace, id, name, revision, live, at, origin, "
+    "content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+)
+_ENTRY: Final = (
+    "SELECT position, collection, namespace, id, name, revision, at, origin, content FROM catalogue"
+)
+SELECT_LIVE: Final = f"""
+    {_ENTRY} WHERE live = 1 AND collection = $1 AND ($2::text IS NULL OR namespace = $2)
+    AND (cardinality($3::text[]) = 0 OR id = ANY ($3) OR name = ANY ($3))
+    ORDER BY namespace, name, id
+"""
+SELECT_HISTORY: Final = f"{_ENTRY} WHERE collection = $1 AND id = $2 ORDER BY revision DESC"
+SELECT_CHANGES: Final = f"{_ENTRY} WHERE position > $1 ORDER BY position"
+POSITION: Final = "SELECT coalesce(max(position), 0) FROM catalogue"
+SELECT_VALUES: Final = (
+    "SELECT content, position FROM catalogue WHERE collection = 'values' AND content IS NOT NULL"
+)
+UPDATE_CONTENT: Final = "UPDATE catalogue SET content = $1 WHERE position = $2"

@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import StoreError, StoreLost
+from penstock.core.errors import RunExists, StoreError, StoreLost
 from penstock.core.payload import decode, encode
 from penstock.core.states import RunState
 from penstock.core.store import Shift
 from penstock.store import rows
+from penstock.store.catalogue.catalogued import Catalogued
 from penstock.store.chunks import pack, unpack
 from penstock.store.postgres import columns, failures, schema, statements
 from penstock.store.postgres.address import Address
 from penstock.store.postgres.blobs import BlobBag
+from penstock.store.postgres.catalogue import PostgresCatalogue
 from penstock.store.postgres.columns import Chunk
 from penstock.store.postgres.lease import Lease
 from penstock.store.postgres.line import Line, driver
-from penstock.store.postgres.news import News, rings
+from penstock.store.postgres.news import News
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -32,11 +34,12 @@ _IDLE: Final = frozenset({RunState.WAITING, *(state for state in RunState if sta
 """States in which a run writes nothing, so that nothing of it needs to be remembered."""
 
 
-class PostgresStore:
-    """Runs in a PostgreSQL database, shared by any number of processes and machines.
+class PostgresStore(Catalogued):
+    """Everything in a PostgreSQL database, shared by any number of processes and machines.
 
-    Three connections, each made when it is needed: one commits, one reads, and one renews
-    the lease and carries news, so that neither waits behind a long read or a large commit.
+    Four connections, each made when it is needed: one commits, one reads, one renews the
+    lease and carries news, and one writes specs and values, so that none waits behind a
+    long read, a large commit, or those who write the same.
     A commit is one call of a function in the database, hence one round trip and one
     transaction; while it is on its way, the events for the next one gather.
 
@@ -67,6 +70,11 @@ class PostgresStore:
         self._writing = Line(self._address, lock_seconds=lock_seconds)
         self._reading = Line(self._address, lock_seconds=lock_seconds)
         self._keeping = Line(self._address, lock_seconds=lock_seconds, on_connect=self._news.listen)
+        self._filing = Line(self._address, lock_seconds=lock_seconds)
+        self._lines = (self._writing, self._reading, self._keeping, self._filing)
+        self._catalogue = PostgresCatalogue(
+            writing=self._filing, reading=self._reading, keeping=self._keeping, news=self._news
+        )
         self._lease = Lease(
             self._keeping,
             seconds=lease_seconds,
@@ -80,7 +88,7 @@ class PostgresStore:
         return self._address.shown
 
     async def open(self) -> None:
-        for line in (self._writing, self._reading, self._keeping):
+        for line in self._lines:
             line.open()
         try:
             async with self._writing as connection:
@@ -96,7 +104,7 @@ class PostgresStore:
             await self._lease.release()
         finally:
             self._tails.clear()
-            for line in (self._writing, self._reading, self._keeping):
+            for line in self._lines:
                 await line.close()
 
     async def check(self) -> None:
@@ -190,7 +198,7 @@ class PostgresStore:
         tails = {fid: last for fid, _, last in await connection.fetch(statements.TAILS, fids)}
         for fid in new:
             if fid in tails or fid in twice:
-                return StoreError(f"there is a run {fid} already", fid=fid)
+                return RunExists(f"there is a run {fid} already", fid=fid)
         for chunk in chunks:
             if chunk.first <= tails.get(chunk.fid, 0):
                 return failures.out_of_step(chunk.fid, chunk.first, tails[chunk.fid])
@@ -290,7 +298,7 @@ class PostgresStore:
             raise
         claimed = [fid for (fid,) in found]
         self._forget(claimed)  # others have written them meanwhile
-        self._news.ring([None])  # there may be words for them
+        self._news.ring([(self._news.signals, "")])  # there may be words for them
         if not claimed:
             return []
         return await self._select("WHERE fid = ANY ($1) ORDER BY fid", claimed)
@@ -318,7 +326,7 @@ class PostgresStore:
         A word is removed when the next one is asked for: a process that dies while it acts
         on one leaves it to the runtime that claims the run.
         """
-        with self._news.bell(None) as bell:
+        with self._news.bell(self._news.signals) as bell:
             while True:
                 bell.clear()
                 try:
@@ -332,15 +340,15 @@ class PostgresStore:
                         async with self._keeping as connection:
                             await connection.execute(statements.DELETE_SIGNAL, key)
                 if not found:
-                    await rings(bell)
+                    await bell.rings()
 
     async def changed(self, fid: str, *, after: int) -> None:
         """Return when the run has events with a seq above `after`, whoever committed them."""
-        with self._news.bell(fid) as bell:
+        with self._news.bell(self._news.events, fid) as bell:
             while True:
                 bell.clear()
                 async with self._keeping as connection:
                     last = await connection.fetchval(statements.TAIL, fid)
                 if last is not None and last > after:
                     return
-                await rings(bell)
+                await bell.rings()

@@ -1,0 +1,102 @@
+"""What can be told of specs before they are written: their kinds, configs and flows."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from penstock.core.errors import DocumentError
+from penstock.core.spec import FlowSpec, NodeSpec
+from penstock.document.findings import Findings
+from penstock.engine.binding import Binder
+from penstock.engine.compiler import compile_spec
+from penstock.engine.decoding import Decoder
+from penstock.engine.kind import Node
+
+if TYPE_CHECKING:
+    from penstock.core.problems import Path, Problem
+    from penstock.document.reader import Document
+    from penstock.engine.flow import Flow
+    from penstock.engine.scheme import Scheme
+
+Flows = Mapping[tuple[str, str], Callable[[], FlowSpec]]
+"""How to read each flow that can be called, by its namespace and name."""
+
+
+class Checker:
+    """Compiles specs as a runtime will, and leaves aside what only a runtime can know.
+
+    Values are not looked up: whoever writes a spec need not have the keys to its secrets, and
+    a value, like a flow that is called or the target of a link, may come later. The runtime
+    tells what a spec waits for.
+
+    namespace: that of all specs, or empty for the one that each names.
+    """
+
+    def __init__(self, scheme: Scheme, *, flows: Flows, namespace: str = "") -> None:
+        self._scheme = scheme
+        self._flows = flows
+        self._namespace = namespace
+
+    def check(self, document: Document, findings: Findings) -> None:
+        """Report what is wrong with the specs of a document."""
+        for flow in document.flows:
+            self._check_flow(flow, findings)
+        for node in document.nodes:
+            self._check_node(node, findings)
+
+    def _check_flow(self, flow: FlowSpec, findings: Findings) -> None:
+        found, binder = _same_stage(findings), self._binder(flow, trail=(flow.name,))
+        with contextlib.suppress(DocumentError):  # its problems are in what was found
+            compile_spec(flow, self._scheme, binder=binder, findings=found)
+        waiting = [node.config_at for node in flow.nodes if self._may_wait(node, flow)]
+        _take(found, findings, excused=waiting if binder.missing else [])
+
+    def _check_node(self, node: NodeSpec, findings: Findings) -> None:
+        found, binder = _same_stage(findings), self._binder(node)
+        decoder = Decoder(self._scheme, binder, found, env={}, values={})
+        decoder.node(node)
+        waits = bool(binder.missing or decoder.missing)
+        _take(found, findings, excused=[node.config_at] if waits else [])
+
+    def _may_wait(self, node: NodeSpec, flow: FlowSpec) -> bool:
+        """Whether a node of a flow can need what is not there yet: a value, or another flow."""
+        kind = self._scheme.get(node.kind)
+        return bool(node.env or flow.env) or (kind is not None and kind.bind is not Node.bind)
+
+    def _binder(self, spec: FlowSpec | NodeSpec, *, trail: tuple[str, ...] = ()) -> Binder:
+        return Binder(partial(self._find, self._namespace or spec.namespace), trail=trail)
+
+    def _find(self, namespace: str, reference: str, binder: Binder) -> Flow:
+        read = self._flows.get((namespace, reference))
+        if read is None:
+            binder.missing.add(f"the flow `{reference}`")
+            raise ValueError(f"there is no flow `{reference}`")
+        inner = Binder(partial(self._find, namespace), trail=(*binder.trail, reference))
+        try:
+            return compile_spec(read(), self._scheme, binder=inner)
+        finally:
+            binder.missing |= inner.missing
+
+
+def _same_stage(findings: Findings) -> Findings:
+    """Findings that begin with what is known, and take no consequences of it."""
+    found = Findings()
+    found.absorb(findings)
+    found.next_stage()
+    return found
+
+
+def _take(found: Findings, findings: Findings, *, excused: list[Path]) -> None:
+    """Take over what is new, but for what the nodes at these places lack for now."""
+    fresh = found.problems[len(findings.problems) :]
+    findings.adopt(problem for problem in fresh if not _is_excused(problem, excused))
+    findings.left_out = max(findings.left_out, found.left_out)
+
+
+def _is_excused(problem: Problem, excused: list[Path]) -> bool:
+    # That a field or a kind does not exist is wrong whatever comes later.
+    lasting = problem.at_key or problem.path[-1:] == ("kind",)
+    return not lasting and any(problem.path[: len(path)] == path for path in excused)

@@ -1,0 +1,190 @@
+"""From drafts and what is there to what has to be written. Nothing here touches the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from penstock.core.catalog import Entry
+from penstock.core.errors import DocumentError, StoreConflict
+from penstock.core.graph import dependencies_first, find_cycle
+from penstock.core.problems import Problem
+from penstock.engine.catalog.draft import Action, Document, Draft, Prune, Want
+from penstock.engine.catalog.identity import content_id, fingerprint
+
+
+class Step(NamedTuple):
+    """One thing to do. entry: what is there now. draft: what is wanted, None to delete."""
+
+    action: Action
+    id: str
+    entry: Entry | None
+    draft: Draft | None
+
+
+class Shelved:
+    """What is there, by id, and by name within each namespace."""
+
+    def __init__(self, entries: Iterable[Entry], written: Callable[[Entry], Document]) -> None:
+        self.by_id = {entry.id: entry for entry in entries}
+        self.by_name = {
+            (entry.namespace, entry.name): entry for entry in self.by_id.values() if entry.name
+        }
+        self.written = written
+
+    def says(self, entry: Entry, draft: Draft, content: str) -> bool:
+        """Whether an entry says what the draft says, whose fingerprint is `content`."""
+        return entry.name == draft.name and fingerprint(self.written(entry)) == content
+
+
+def plan(
+    drafts: Sequence[Draft],
+    shelved: Shelved,
+    *,
+    new_id: Callable[[], str],
+    want: Want = Want.EITHER,
+    prune: Prune = Prune.NOTHING,
+) -> list[Step]:
+    """What becomes of each draft, in their order, and then what is pruned.
+
+    Raises DocumentError with every draft that cannot be written, or StoreConflict when
+    some were made from a revision that is not the current one.
+    """
+    steps: list[Step] = []
+    ordinals: dict[tuple[str, str], int] = {}
+    for draft in drafts:
+        content = fingerprint(draft.written)
+        place = (draft.namespace, content)
+        ordinals[place] = ordinals.get(place, -1) + 1
+        entry = _find(draft, shelved)
+        id_ = entry.id if entry else draft.id or (new_id() if draft.name else "")
+        if not id_:
+            id_ = content_id(draft.namespace, content, ordinals[place])
+            entry = shelved.by_id.get(id_)
+        same = entry is not None and shelved.says(entry, draft, content)
+        action = Action.UNCHANGED if same else Action.UPDATED if entry else Action.CREATED
+        steps.append(Step(action, id_, entry, draft))
+    steps += _pruned(steps, shelved, prune)
+    _refuse(steps, shelved, want)
+    return steps
+
+
+def _find(draft: Draft, shelved: Shelved) -> Entry | None:
+    if draft.id:
+        return shelved.by_id.get(draft.id)
+    return shelved.by_name.get((draft.namespace, draft.name))
+
+
+def _refuse(steps: Sequence[Step], shelved: Shelved, want: Want) -> None:
+    problems: list[Problem] = []
+    ids: set[str] = set()
+    names: set[tuple[str, str]] = set()
+    for id_, draft in ((step.id, step.draft) for step in steps if step.draft):
+        entry = shelved.by_id.get(id_)
+        name = (draft.namespace, draft.name)
+        owner = shelved.by_name.get(name) if draft.name else None
+        if id_ in ids:
+            problems.append(_about(draft, f"{draft.label} is there twice", "leave one of them out"))
+        elif draft.name and name in names:
+            problems.append(
+                _about(draft, f"another is named {draft.label}", "give one of them another name")
+            )
+        elif entry is not None and entry.namespace != draft.namespace:
+            problems.append(
+                _about(
+                    draft,
+                    f"the id `{id_}` belongs to the namespace `{entry.namespace}`",
+                    "leave the id out: a document has one namespace for good",
+                )
+            )
+        elif entry is not None and want is Want.NEW:
+            problems.append(_about(draft, f"{draft.label} exists already", "update it instead"))
+        elif owner is not None and owner.id != id_ and not _leaves(owner, steps):
+            problems.append(
+                _about(
+                    draft,
+                    f"the name {draft.label} is taken by the id `{owner.id}`",
+                    "leave the id out to update that one, or choose another name",
+                )
+            )
+        ids.add(id_)
+        names.add(name)
+    if problems:
+        raise DocumentError(problems)
+    _refuse_stale(steps)
+
+
+def _leaves(owner: Entry, steps: Sequence[Step]) -> bool:
+    """Whether a document gives its name up in this very plan."""
+    return any(
+        step.id == owner.id and (step.draft is None or step.draft.name != owner.name) for step in steps
+    )
+
+
+def _refuse_stale(steps: Sequence[Step]) -> None:
+    stale = [
+        (number, step.draft, step.entry.revision if step.entry else 0)
+        for number, step in enumerate(steps)
+        if step.draft is not None
+        and step.action is not Action.UNCHANGED
+        and step.draft.revision is not None
+        and step.draft.revision != (step.entry.revision if step.entry else 0)
+    ]
+    if not stale:
+        return
+    lines = [
+        f"{draft.place}: {draft.label} was made from revision {draft.revision}, "
+        + (f"but is at revision {found} by now" if found else "but is not there any more")
+        for _, draft, found in stale
+    ]
+    raise StoreConflict(
+        "\n".join(lines),
+        field="revision",
+        write=stale[0][0],
+        found=stale[0][2],
+        remedy="look at it again and take over what changed; without `revision` the last one wins",
+    )
+
+
+def _pruned(steps: Sequence[Step], shelved: Shelved, prune: Prune) -> list[Step]:
+    if prune is Prune.NOTHING:
+        return []
+    kept = {step.id for step in steps}
+    namespaces = {step.draft.namespace for step in steps if step.draft}
+    origins = {step.draft.origin for step in steps if step.draft}
+    return [
+        Step(Action.DELETED, entry.id, entry, None)
+        for entry in shelved.by_id.values()
+        if entry.id not in kept
+        and entry.namespace in namespaces
+        and (prune is Prune.NAMESPACE or entry.origin in origins)
+    ]
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """What has to be written, so that each name is free before another document takes it.
+
+    Where documents exchange their names in a circle, one of them is deleted first.
+    """
+    written = {step.id: step for step in steps if step.action in (Action.CREATED, Action.UPDATED)}
+    holders = {
+        (step.entry.namespace, step.entry.name): step.id
+        for step in written.values()
+        if step.entry is not None and step.entry.name
+    }
+    edges = {
+        id_: [holder]
+        for id_, step in written.items()
+        if step.draft is not None
+        and (holder := holders.get((step.draft.namespace, step.draft.name), id_)) != id_
+    }
+    first = [step for step in steps if step.action is Action.DELETED]
+    while circle := find_cycle(edges):
+        step = written[circle[0]]
+        first.append(Step(Action.DELETED, step.id, step.entry, None))
+        edges = {id_: ends for id_, ends in edges.items() if step.id not in ends}
+    return [*first, *(written[id_] for id_ in dependencies_first(edges, list(written)))]
+
+
+def _about(draft: Draft, message: str, hint: str) -> Problem:
+    return Problem(message, place=draft.place, hint=hint)

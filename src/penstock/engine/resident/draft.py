@@ -1,0 +1,210 @@
+"""Drafts: the documents of a namespace, decoded one by one, before they are linked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from penstock.core.errors import DocumentError
+from penstock.core.payload import Payload
+from penstock.core.problems import Problem
+from penstock.core.spec import EnvRef, FlowSpec, NodeSpec, digest
+from penstock.document.reader import examine_data
+from penstock.engine.binding import Binder
+from penstock.engine.compiler import compile_spec
+from penstock.engine.decoding import Decoder
+from penstock.engine.interface import Interface
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from penstock.document.findings import Findings
+    from penstock.engine.flow import Flow
+    from penstock.engine.kind import Node
+    from penstock.engine.scheme import Scheme
+
+
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """A document as the store has it: one spec of the namespace, at one revision."""
+
+    id: str
+    name: str
+    revision: int
+    document: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """How links refer to it: its name, else its id."""
+        return self.name or self.id
+
+    @property
+    def is_flow(self) -> bool:
+        return "flow" in self.document or self.document.get("kind") == "flow"
+
+
+class Draft:
+    """What became of a sheet: a spec and its node, or what is wrong with it, or what it lacks.
+
+    digest: equal for drafts that would run alike; it counts the values and the flows that the
+    spec refers to. problems: what is wrong with the spec itself. missing: what it refers to and
+    is not there, as words. secrets: what must not be shown. flows: those that its node calls.
+    calls: the keys of the flows of this namespace among them. values: the value documents that
+    it mentions.
+    """
+
+    __slots__ = (
+        "calls", "digest", "face", "flows", "missing", "node", "problems", "secrets", "sheet", "spec", "values",
+    )  # fmt: skip
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+        self.spec: NodeSpec | None = None
+        self.node: Node | None = None
+        self.face: Interface | None = None
+        self.digest = ""
+        self.problems: tuple[Problem, ...] = ()
+        self.missing: tuple[str, ...] = ()
+        self.secrets: frozenset[str] = frozenset()
+        self.flows: tuple[Flow, ...] = ()
+        self.calls: frozenset[str] = frozenset()
+        self.values: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        return self.sheet.key
+
+    def without_node(self) -> Draft:
+        """The same as something that cannot be linked."""
+        draft = Draft(self.sheet)
+        draft.digest = self.digest
+        return draft
+
+    def with_node_of(self, earlier: Draft) -> Draft:
+        """This sheet with the node of an earlier draft, if they would run alike."""
+        if self.node is None or earlier.node is None or self.digest != earlier.digest:
+            return self
+        draft = Draft(self.sheet)
+        for name in Draft.__slots__:
+            if name != "sheet":
+                setattr(draft, name, getattr(earlier, name))
+        return draft
+
+
+class Drafter:
+    """Makes drafts with the kinds of a scheme, the values of a namespace, and its flows.
+
+    ambient: variables that every spec has, whatever its own `env` says. flows: the flow specs of
+    the namespace by name, as documents. outside: finds what is no flow of the namespace.
+    """
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        *,
+        ambient: Mapping[str, EnvRef],
+        values: Mapping[str, Payload],
+        flows: Mapping[str, Sheet],
+        outside: Callable[[str, Binder], Flow],
+    ) -> None:
+        self._scheme = scheme
+        self._ambient = ambient
+        self._values = values
+        self._flows = flows
+        self._outside = outside
+
+    def draft(self, sheet: Sheet) -> Draft:
+        """Decode one sheet. Whatever is wrong with it is in the draft."""
+        draft = Draft(sheet)
+        draft.values = frozenset(_mentioned(sheet.document))
+        wanted: set[str] = set()
+
+        def find(reference: str, inner: Binder) -> Flow:
+            wanted.add(reference)
+            return self.find(reference, inner)
+
+        binder = Binder(find)
+        try:
+            examination = examine_data(sheet.document, file=sheet.key)
+            document, findings = examination.document, examination.findings
+            spec = _entry(document.flows[0]) if document.flows else _only(document.nodes)
+            if spec is not None:
+                self._decode(draft, spec, binder, findings)
+            draft.problems = tuple(findings.problems)
+        except DocumentError as error:
+            draft.problems = error.problems
+        draft.flows = tuple(binder.found)
+        draft.calls = frozenset(wanted)
+        if draft.missing:  # what is wrong may only follow from that
+            draft.problems = ()
+            draft.node = None
+        elif draft.problems:
+            draft.node = None
+        return draft
+
+    def _decode(self, draft: Draft, spec: NodeSpec, binder: Binder, findings: Findings) -> None:
+        decoder = Decoder(self._scheme, binder, findings, env=self._ambient, values=self._values)
+        draft.spec = spec
+        draft.node = decoder.node(spec)
+        draft.face = decoder.interface(spec, draft.node)
+        draft.secrets = frozenset(decoder.secrets)
+        draft.missing = tuple(sorted(decoder.missing | binder.missing))
+        draft.digest = self._digest(draft, spec, binder)
+
+    def _digest(self, draft: Draft, spec: NodeSpec, binder: Binder) -> str:
+        parts = [digest(spec), *(digest(flow) for _, flow in sorted(binder.called.items()))]
+        known = {name: self._values[name] for name in sorted(draft.values) if name in self._values}
+        parts.append(msgspec.json.encode(known, order="deterministic").decode())
+        parts.append(msgspec.json.encode({name: ref.data for name, ref in self._ambient.items()}).decode())
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+    def find(self, reference: str, binder: Binder) -> Flow:
+        """A flow that a spec of this namespace calls: one of its own by name, or a Python flow."""
+        sheet = self._flows.get(reference)
+        if sheet is None:
+            if ":" in reference:
+                return self._outside(reference, binder)
+            binder.missing.add(f"the flow `{reference}`")
+            raise ValueError(f"no flow of this namespace is named `{reference}`")
+        inner = Binder(self.find, trail=(*binder.trail, reference))
+        examination = examine_data(sheet.document, file=sheet.key)
+        (spec,) = examination.document.flows
+        try:
+            flow = compile_spec(
+                msgspec.structs.replace(spec, env={**self._ambient, **spec.env}),
+                self._scheme,
+                binder=inner,
+                values=self._values,
+                findings=examination.findings,
+            )
+        finally:
+            binder.missing |= inner.missing
+        binder.called[reference] = flow.spec
+        return flow
+
+
+def _entry(flow: FlowSpec) -> NodeSpec:
+    """A flow as a node of the graph: what links to it by its name runs it."""
+    return NodeSpec(
+        kind="flow", id=flow.id, name=flow.name, namespace=flow.namespace, config={"flow": flow.name}
+    )
+
+
+def _only(nodes: tuple[NodeSpec, ...]) -> NodeSpec | None:
+    return nodes[0] if nodes else None
+
+
+def _mentioned(document: Any) -> Iterator[str]:
+    """The value documents that a document refers to, at any depth."""
+    if isinstance(document, list):
+        for item in document:
+            yield from _mentioned(item)
+    elif isinstance(document, dict):
+        env = document.get("env")
+        for ref in env.values() if isinstance(env, dict) else ():
+            if isinstance(ref, dict):
+                yield from (str(ref[word]) for word in ("name", "id") if ref.get(word))
+        for item in document.values():
+            yield from _mentioned(item)

@@ -1,0 +1,240 @@
+"""The resident runtime of one namespace: it follows the change stream, and keeps the table in step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from penstock.core.catalog import Collection, Entry
+from penstock.core.errors import PenstockError, StoreError
+from penstock.core.payload import Error, Payload
+from penstock.core.spec import EnvRef
+from penstock.engine.catalog.specs import Specs
+from penstock.engine.catalog.stored import StoredSpec
+from penstock.engine.observation import masked
+from penstock.engine.observer import Subject
+from penstock.engine.redaction import Redactor
+from penstock.engine.resident import entry as entries
+from penstock.engine.resident.draft import Draft, Drafter, Sheet
+from penstock.engine.resident.recorded import Recorder
+from penstock.engine.resident.roots import Roots
+from penstock.engine.resident.symbol import Report, Symbol
+from penstock.engine.resident.table import DRAIN_SECONDS, SymbolTable
+from penstock.engine.resident.trigger import TriggerContext
+
+if TYPE_CHECKING:
+    from penstock.engine.catalog.values import Values
+    from penstock.engine.runtime import Runtime
+
+RETRY_SECONDS: Final = 1.0
+"""After a look at the store that failed, when the next one comes."""
+
+
+class Resident:
+    """Serves a namespace from `async with` to its end.
+
+    runtime: executes the processes; it must be open. values: the value documents. env: texts
+    that every spec sees as variables. drain_seconds: how long processes may go on with a node
+    that was replaced or is to go.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        namespace: str,
+        *,
+        values: Values,
+        env: Mapping[str, str] | None = None,
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
+        self.runtime = runtime
+        self.namespace = namespace
+        self.roots = Roots(runtime, namespace)
+        self.position = 0
+        self._scheme = runtime.loader.scheme
+        self._specs = Specs(runtime.store, scheme=self._scheme, clock=runtime.clock)
+        self._value_store = values
+        self._values: dict[str, Payload] = {}
+        self._ambient = {name: EnvRef(data=text) for name, text in (env or {}).items()}
+        self._sheets: dict[str, Sheet] = {}  # by id
+        self._flows: dict[str, Sheet] = {}  # by name
+        self._drafts: dict[str, Draft] = {}
+        self._shared: dict[type, Any] = {}
+        self._recorder = Recorder(
+            runtime,
+            namespace,
+            scheme=self._scheme,
+            symbols=lambda: self.table.symbols,
+            ambient=self._ambient,
+            values=lambda: self._values,
+            find=lambda reference, binder: self._drafter().find(reference, binder),
+        )
+        self.table = SymbolTable(
+            self.roots,
+            attach=self._attach,
+            gone=self._retire,
+            failed=self._failed,
+            drain_seconds=drain_seconds,
+        )
+        self._moved = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._read_all()
+        await self._reload(changes=len(self._sheets))
+        self._following = self.runtime.own(self._follow(), f"penstock:resident:{self.namespace}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the triggers, let what runs come to its end, and unload everything."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+        await self.table.close()
+
+    @property
+    def reports(self) -> list[Report]:
+        """What became of every spec, by key."""
+        return [self.table.reports[key] for key in sorted(self.table.reports)]
+
+    async def reached(self, position: int) -> None:
+        """Return when every change up to this place of the change stream is carried out."""
+        while self.position < position:
+            await self._moved.wait()
+
+    async def refresh(self) -> None:
+        """Carry out what was asked of the table: a node taken down, or put up again."""
+        await self.table.update(self._drafts)
+
+    # --- following ----------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async for changes in self.runtime.store.changes(after=self.position):
+                    await self._take(changes)
+            except StoreError as error:
+                self._failed("", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _take(self, changes: Sequence[Entry]) -> None:
+        """Carry out some changes; those of other namespaces are none of ours."""
+        own = [change for change in changes if change.namespace == self.namespace]
+        for change in own:
+            if change.collection is Collection.SPECS:
+                self._take_spec(StoredSpec.of(change))
+        values_changed = any(change.collection is Collection.VALUES for change in own)
+        if values_changed:
+            await self._read_values()
+        if own:
+            await self._reload(changes=len(own), values_changed=values_changed)
+        self.position = changes[-1].position
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def _take_spec(self, spec: StoredSpec) -> None:
+        if spec.deleted:
+            self._sheets.pop(spec.id, None)
+        else:
+            self._sheets[spec.id] = _sheet(spec)
+
+    async def _read_all(self) -> None:
+        """Everything at once. What comes meanwhile is told again by the change stream."""
+        position = await self.runtime.store.position()
+        await self._read_values()
+        found = await self._specs.read(namespace=self.namespace)
+        self._sheets = {spec.id: _sheet(spec) for spec in found}
+        self.position = position
+
+    async def _read_values(self) -> None:
+        """The values that specs see. One that cannot be opened is as one that is not there."""
+        try:
+            self._values = await self._value_store.payloads(self.namespace)
+        except StoreError:
+            raise
+        except PenstockError as error:
+            self._failed("", error)
+        self.runtime.loader.values = {**self.runtime.loader.values, **self._values}
+
+    # --- reloading ----------------------------------------------------------------
+
+    async def _reload(self, *, changes: int, values_changed: bool = False) -> None:
+        clock = self.runtime.clock
+        began = clock.monotonic()
+        before = self.table.reports
+        self._drafts = self._draft_all(values_changed=values_changed)
+        secrets = {secret for draft in self._drafts.values() for secret in draft.secrets}
+        self.roots.flow.redactor = Redactor(secrets) or None
+        await self.table.update(self._drafts)
+        observer = self.runtime.observer
+        if observer is not None:
+            self._tell(before)
+            observer.reloaded(self.namespace, changes, clock.monotonic() - began, None)
+
+    def _draft_all(self, *, values_changed: bool) -> dict[str, Draft]:
+        """The drafts of all sheets; those of unchanged sheets are kept, with their nodes."""
+        flows = {sheet.name: sheet for sheet in self._sheets.values() if sheet.is_flow}
+        changed = {name for name in flows.keys() | self._flows if flows.get(name) is not self._flows.get(name)}
+        self._flows = flows
+        drafter = self._drafter()
+        former = {draft.sheet.id: draft for draft in self._drafts.values()}
+        drafts: dict[str, Draft] = {}
+        for sheet in sorted(self._sheets.values(), key=lambda sheet: sheet.key):
+            known = former.get(sheet.id)
+            revalued = known is not None and values_changed and bool(known.values or known.calls)
+            if known is None or known.sheet is not sheet or revalued or known.calls & changed:
+                draft = drafter.draft(sheet)
+                drafts[sheet.key] = draft if known is None else draft.with_node_of(known)
+            else:
+                drafts[sheet.key] = known
+        return drafts
+
+    def _drafter(self) -> Drafter:
+        return Drafter(
+            self._scheme,
+            ambient=self._ambient,
+            values=self._values,
+            flows=self._flows,
+            outside=self.runtime.loader.find,
+        )
+
+    # --- what the table asks for --------------------------------------------------
+
+    def _attach(self, symbol: Symbol) -> TriggerContext:
+        return TriggerContext(
+            symbol,
+            namespace=self.namespace,
+            recorder=self._recorder,
+            shared=self._shared,
+            failed=self._failed,
+        )
+
+    def _retire(self, entry: entries.Entry) -> None:
+        if self._recorder.knows(entry):
+            self.runtime.own(self._recorder.retire(entry), f"penstock:retire:{entry.key}")
+
+    def _failed(self, key: str, error: BaseException) -> None:
+        """Something went wrong beside the processes: it is told, and everything else goes on."""
+        observer = self.runtime.observer
+        if observer is not None and isinstance(error, Exception):
+            told = masked(Error.from_exception(error, node=key), self.roots.flow.redactor)
+            observer.trigger_failed(Subject(self.namespace, key), told)
+
+    def _tell(self, before: Mapping[str, Report]) -> None:
+        """Tell the observer which symbols have another status now."""
+        observer = self.runtime.observer
+        assert observer is not None
+        redactor = self.roots.flow.redactor
+        for key, report in self.table.reports.items():
+            known = before.get(key)
+            if known is None or (known.status, known.reason) != (report.status, report.reason):
+                reason = report.reason if redactor is None else redactor.text(report.reason)
+                subject = Subject(self.namespace, key)
+                observer.symbol_changed(subject, report.kind, report.status, reason)
+        for key in before.keys() - self.table.reports.keys():
+            observer.symbol_changed(Subject(self.namespace, key), before[key].kind, "", "")
+
+
+def _sheet(spec: StoredSpec) -> Sheet:
+    return Sheet(id=spec.id, name=spec.name, revision=spec.revision, document=spec.document)

@@ -1,0 +1,375 @@
+"""The symbol table: the live nodes of a namespace, and how they come and go.
+
+A change is carried out in this order: triggers that go, or are replaced, stop and leave;
+what is new is loaded, dependencies first and triggers last; then, in one turn of the loop,
+every trigger takes its new way; new triggers open; and what has gone or was replaced is
+unloaded, dependents first, when the last process that uses it has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from penstock.core.graph import dependencies_first
+from penstock.core.problems import Problem
+from penstock.engine.kind import Trigger
+from penstock.engine.resident.entry import Entry
+from penstock.engine.resident.linking import Verdict, active, link
+from penstock.engine.resident.symbol import Report, Status, Symbol
+from penstock.engine.resident.ways import Ways
+
+if TYPE_CHECKING:
+    from penstock.engine.resident.draft import Draft
+    from penstock.engine.resident.roots import Roots
+    from penstock.engine.resident.trigger import TriggerContext
+
+Hook = Callable[[Symbol], Awaitable[None]]
+
+TAKEN_DOWN: Final = "taken down"
+
+DRAIN_SECONDS: Final = 30.0
+"""How long processes may go on with a node that was replaced or is to go."""
+
+
+class SymbolTable:
+    """The symbols of one namespace. Only one `update` is under way at a time.
+
+    symbols: those that are active, by key. reports: what became of every spec. load_hooks and
+    unload_hooks: called with each symbol behind its `load` and before its `unload`.
+    attach: makes the context of a trigger. gone: told of entries that lead nowhere any more.
+    failed: called with what could not be done for a symbol that goes on all the same.
+    """
+
+    def __init__(
+        self,
+        roots: Roots,
+        *,
+        attach: Callable[[Symbol], TriggerContext],
+        gone: Callable[[Entry], None],
+        failed: Callable[[str, BaseException], None],
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
+        self.roots = roots
+        self.symbols: dict[str, Symbol] = {}
+        self.reports: dict[str, Report] = {}
+        self.load_hooks: list[Hook] = []
+        self.unload_hooks: list[Hook] = []
+        self.drain_seconds = drain_seconds
+        self._attach = attach
+        self._gone = gone
+        self._failed = failed
+        self._contexts: dict[str, TriggerContext] = {}
+        self._newest: dict[str, Draft] = {}
+        self._good: dict[str, Draft] = {}  # the last that was active
+        self._refused: dict[str, tuple[str, str]] = {}  # digest and reason of what would not load
+        self._linkless: dict[str, str] = {}  # why the newest cannot be linked
+        self._down: set[str] = set()
+        self._changing = asyncio.Lock()
+        self._ways = Ways(roots, {})
+        self._leaving: list[Entry] = []
+        self._unloading: set[asyncio.Task[None]] = set()
+
+    # --- changing -----------------------------------------------------------------
+
+    async def update(self, drafts: Mapping[str, Draft]) -> None:
+        """Make the table what these drafts say, as far as they can be loaded."""
+        async with self._changing:
+            self._newest = dict(drafts)
+            self._good = {key: draft for key, draft in self._good.items() if key in drafts}
+            while not await self._change():
+                pass
+
+    async def close(self) -> None:
+        """Close and unload everything, dependents first."""
+        async with self._changing:
+            order = self._dependents_first(self.symbols)
+            await self._stop(key for key in order if isinstance(self.symbols[key].node, Trigger))
+            await self._unload([self.symbols.pop(key) for key in order if key in self.symbols])
+            await self.settled()
+            self.reports = {}
+
+    async def settled(self) -> None:
+        """Return when everything that has gone is unloaded."""
+        while self._unloading:
+            await asyncio.wait(list(self._unloading))
+
+    async def _change(self) -> bool:
+        """One attempt; False when something would not load, so that less must be tried."""
+        chosen, verdicts = self._choose()
+        wanted = active(verdicts)
+        order = _load_order(verdicts, wanted, chosen)
+        kept = {
+            key
+            for key, symbol in self.symbols.items()
+            if key in wanted and symbol.draft.node is chosen[key].node
+        }
+        leaving = [key for key in self._dependents_first(self.symbols) if key not in kept]
+        # A trigger's socket must be free for its successor, so it goes before anything comes.
+        await self._stop(key for key in leaving if isinstance(self.symbols[key].node, Trigger))
+        fresh = await self._load_all([Symbol(chosen[key], verdicts[key]) for key in order if key not in kept])
+        if fresh is None:
+            return False
+        gone = [self.symbols.pop(key) for key in leaving if key in self.symbols]
+        for key in kept:
+            self.symbols[key].relink(chosen[key], verdicts[key])
+        self.symbols |= fresh
+        self._relink()
+        opened = [await self._open(symbol) for symbol in fresh.values()]
+        self._good |= {key: symbol.draft for key, symbol in self.symbols.items()}
+        await self._unload(gone)
+        self._report(chosen, verdicts, wanted)
+        return all(opened)
+
+    def _choose(self) -> tuple[dict[str, Draft], dict[str, Verdict]]:
+        """What to have: of a spec that is broken now, the last revision that worked."""
+        chosen = {key: self._standing(key, draft) for key, draft in self._newest.items()}
+        while True:
+            verdicts = link(chosen)
+            broken = [
+                key
+                for key, verdict in verdicts.items()
+                if verdict.problems and chosen[key] is self._newest[key] and self._has_other(key)
+            ]
+            if not broken:
+                break
+            for key in broken:
+                chosen[key] = self._good[key]
+                self._linkless[key] = _told(verdicts[key].problems)
+        for key in self._down & verdicts.keys():
+            verdicts[key] = Verdict(missing=(TAKEN_DOWN,))
+        return chosen, verdicts
+
+    def _has_other(self, key: str) -> bool:
+        """Whether an earlier revision of this spec worked."""
+        return key in self._good and self._good[key].node is not self._newest[key].node
+
+    def _standing(self, key: str, draft: Draft) -> Draft:
+        """The draft, or the last that worked where this one is broken."""
+        self._linkless.pop(key, None)
+        digest, _ = self._refused.get(key, ("", ""))
+        if digest and digest != draft.digest:
+            del self._refused[key]
+        if not draft.problems and key not in self._refused:
+            return draft
+        return self._good[key] if self._has_other(key) else draft.without_node()
+
+    # --- loading ------------------------------------------------------------------
+
+    async def _load_all(self, symbols: list[Symbol]) -> dict[str, Symbol] | None:
+        """Load these, in this order; None, with nothing loaded, when one of them fails."""
+        loaded: dict[str, Symbol] = {}
+        for symbol in symbols:
+            try:
+                await symbol.node.load()
+                for hook in self.load_hooks:
+                    await hook(symbol)
+                loaded[symbol.key] = symbol
+                await self._call_life(symbol, "init", {**self.symbols, **loaded})
+            except BaseException as error:
+                self._refuse(symbol, error)
+                loaded.setdefault(symbol.key, symbol)
+                for each in reversed(loaded.values()):
+                    await self._leave(each, term=each is not symbol)
+                if not isinstance(error, Exception):
+                    raise
+                return None
+        return loaded
+
+    async def _open(self, symbol: Symbol) -> bool:
+        if not isinstance(symbol.node, Trigger):
+            return True
+        try:
+            await symbol.node.open(self._contexts[symbol.key])
+        except Exception as error:
+            self._refuse(symbol, error)
+            await self._stop([symbol.key])
+            return False
+        return True
+
+    def _refuse(self, symbol: Symbol, error: BaseException) -> None:
+        """Do not try this draft again, until it changes or somebody asks for it."""
+        self._failed(symbol.key, error)
+        if symbol.draft.node is self._newest[symbol.key].node:
+            self._refused[symbol.key] = symbol.draft.digest, _reason(error)
+        else:
+            self._good.pop(symbol.key, None)
+
+    # --- unloading ----------------------------------------------------------------
+
+    async def _stop(self, keys: Iterable[str]) -> None:
+        """Let triggers start nothing more, then unload them."""
+        for key in list(keys):
+            symbol = self.symbols.pop(key)
+            assert isinstance(symbol.node, Trigger)
+            try:
+                await symbol.node.close()
+            except Exception as error:
+                self._failed(key, error)
+            context = self._contexts.pop(key, None)
+            if context is not None:
+                self._left(context.detach())
+                await context.end_tasks()
+            await self._leave(symbol)
+
+    async def _unload(self, symbols: list[Symbol]) -> None:
+        """Unload what no trigger leads to any more; later, where a process still uses it."""
+        nodes = {symbol.node for symbol in symbols}
+        self._leaving = [entry for entry in self._leaving if entry.running]
+        using = [entry for entry in self._leaving if not nodes.isdisjoint(entry.nodes)]
+        if not using and not self._unloading:
+            for symbol in symbols:
+                await self._leave(symbol)
+        elif symbols:
+            task = self.roots.runtime.own(self._unload_later(symbols, using), "penstock:unload")
+            self._unloading.add(task)
+            task.add_done_callback(self._unloading.discard)
+
+    async def _unload_later(self, symbols: list[Symbol], using: list[Entry]) -> None:
+        earlier = self._unloading - {asyncio.current_task()}
+        waits = [asyncio.ensure_future(entry.drained()) for entry in using]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=self.drain_seconds)
+            for each in late:
+                each.cancel()
+        if earlier:
+            await asyncio.wait(earlier)
+        for symbol in symbols:
+            await self._leave(symbol)
+
+    async def _leave(self, symbol: Symbol, *, term: bool = True) -> None:
+        """The end of a symbol: its `term`, the hooks, its `unload`. Each is tried, whatever fails."""
+        steps: list[Callable[[], Awaitable[object]]] = []
+        if term:
+            steps.append(lambda: self._call_life(symbol, "term", self.symbols))
+        steps += [functools.partial(hook, symbol) for hook in reversed(self.unload_hooks)]
+        steps.append(symbol.node.unload)
+        retire = self.roots.runtime.revisions.retire
+        steps += [functools.partial(retire, flow) for flow in symbol.draft.flows]
+        for step in steps:
+            try:
+                await step()
+            except Exception as error:
+                self._failed(symbol.key, error)
+
+    async def _call_life(self, symbol: Symbol, port: str, around: Mapping[str, Symbol]) -> None:
+        """Run what hangs from `init` or `term` of a node, as a root process."""
+        links = [each for each in symbol.life if each.port == port and each.node in around]
+        if links:
+            about = {"name": symbol.key, "kind": symbol.spec.kind, "revision": symbol.draft.sheet.revision}
+            await Ways(self.roots, around).along(symbol.key, port, links).answer(about)
+
+    # --- linking ------------------------------------------------------------------
+
+    def _relink(self) -> None:
+        """Give every trigger the way that its links lead now. Nothing waits in here."""
+        self._ways = Ways(self.roots, self.symbols)
+        for key, symbol in self.symbols.items():
+            if isinstance(symbol.node, Trigger):
+                if key not in self._contexts:
+                    self._contexts[key] = self._attach(symbol)
+                self._left(self._contexts[key].take(symbol, self._ways))
+        self._leaving = [entry for entry in self._leaving if entry.running]
+
+    def _left(self, entries: list[Entry]) -> None:
+        """These entries lead nowhere any more; processes may still be on their way."""
+        self._leaving += entries
+        for entry in entries:
+            self._gone(entry)
+
+    def entry(self, key: str, port: str = "in") -> Entry:
+        """A way into the graph at an in-port of an active node. Raises KeyError."""
+        return self._ways.into(self.symbols[key], port)
+
+    def _dependents_first(self, symbols: Mapping[str, Symbol]) -> list[str]:
+        edges = {key: list(symbol.needs) for key, symbol in symbols.items()}
+        order = [key for key in dependencies_first(edges, list(symbols)) if key in symbols]
+        return _triggers_last(order, lambda key: symbols[key].node)[::-1]
+
+    # --- taking down and putting up -----------------------------------------------
+
+    def take_down(self, key: str) -> None:
+        """Have a node inactive from the next update on, whatever its spec says."""
+        self._down.add(key)
+
+    def put_up(self, key: str) -> None:
+        """The opposite; one that would not load is tried again."""
+        self._down.discard(key)
+        self._refused.pop(key, None)
+
+    # --- reporting ----------------------------------------------------------------
+
+    def _report(
+        self, chosen: Mapping[str, Draft], verdicts: Mapping[str, Verdict], wanted: set[str]
+    ) -> None:
+        self.reports = {
+            key: self._report_on(draft, chosen[key], verdicts.get(key), wanted)
+            for key, draft in self._newest.items()
+        }
+
+    def _report_on(
+        self, draft: Draft, chosen: Draft, verdict: Verdict | None, wanted: set[str]
+    ) -> Report:
+        key, sheet = draft.key, draft.sheet
+        serving = chosen.sheet.revision if key in self.symbols else 0
+        status, reason = Status.ACTIVE, ""
+        wrong = self._wrong_with(draft, verdict)
+        if wrong:
+            status = Status.BROKEN
+            reason = f"{wrong} (revision {serving} serves on)" if serving else wrong
+        elif key not in self.symbols:
+            status, reason = Status.WAITING, _lacks(draft, verdict, wanted)
+        kind = sheet.document.get("kind") or ("flow" if "flow" in sheet.document else "")
+        return Report(
+            key=key,
+            id=sheet.id,
+            kind=kind,
+            revision=sheet.revision,
+            serving=serving,
+            status=status,
+            reason=reason,
+        )
+
+
+    def _wrong_with(self, draft: Draft, verdict: Verdict | None) -> str:
+        if draft.problems:
+            return _told(draft.problems)
+        if draft.key in self._refused:
+            return self._refused[draft.key][1]
+        if draft.key in self._linkless:
+            return self._linkless[draft.key]
+        return _told(verdict.problems) if verdict is not None else ""
+
+
+def _load_order(
+    verdicts: Mapping[str, Verdict], wanted: set[str], chosen: Mapping[str, Draft]
+) -> list[str]:
+    edges = {key: list(verdicts[key].needs) for key in wanted}
+    names = [key for key in chosen if key in wanted]
+    return _triggers_last(dependencies_first(edges, names), lambda key: chosen[key].node)
+
+
+def _triggers_last(order: list[str], node: Callable[[str], object]) -> list[str]:
+    return sorted(order, key=lambda key: isinstance(node(key), Trigger))
+
+
+def _lacks(draft: Draft, verdict: Verdict | None, wanted: set[str]) -> str:
+    if draft.missing:
+        return f"{', '.join(draft.missing)} is missing"
+    if verdict is not None and verdict.missing == (TAKEN_DOWN,):
+        return TAKEN_DOWN
+    if verdict is not None and verdict.missing:
+        return f"{', '.join(f'`{name}`' for name in verdict.missing)} is missing"
+    needs = () if verdict is None else verdict.needs
+    return "waits for " + ", ".join(f"`{name}`" for name in needs if name not in wanted)
+
+
+def _told(problems: Iterable[Problem]) -> str:
+    return "; ".join(str(problem).replace("\n", " ") for problem in problems)
+
+
+def _reason(error: BaseException) -> str:
+    message = getattr(error, "message", "") or str(error) or type(error).__name__
+    return message.partition("\n")[0]

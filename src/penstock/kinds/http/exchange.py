@@ -1,0 +1,103 @@
+"""Exchanges: a request that goes through a graph and comes back as a response."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final
+
+from penstock.core.errors import PenstockError, RequestRefused
+from penstock.core.payload import Payload
+from penstock.kinds.http.payload import payload_of
+from penstock.kinds.http.problem import problem
+from penstock.kinds.http.reply import respond
+from penstock.server.messages import Response
+
+if TYPE_CHECKING:
+    from penstock.engine.resident.trigger import TriggerContext
+    from penstock.server.messages import Request
+
+_UNSET: Final = object()
+
+
+class Exchange:
+    """One request, and the response that what hangs from a port comes to.
+
+    The engine asks `fails` while the process is open: what it has written is rolled back unless
+    the client is told of a success. The response is made then, and sent later.
+    """
+
+    __slots__ = ("_accept", "_ctx", "_payload", "_response")
+
+    def __init__(self, ctx: TriggerContext, accept: str) -> None:
+        self._ctx = ctx
+        self._accept = accept
+        self._payload: Payload = _UNSET
+        self._response: Response | None = None
+
+    def fails(self, payload: Payload) -> bool:
+        """Whether the client will be told of a failure."""
+        return self.response(payload).status >= 400
+
+    def response(self, payload: Payload) -> Response:
+        """The response for what the process answered."""
+        if self._response is None or payload is not self._payload:
+            self._payload = payload
+            try:
+                self._response = respond(payload, self._accept)
+            except RequestRefused as refusal:
+                self._response = respond(problem(refusal.status, refusal.message), "")
+            except PenstockError as error:
+                self._response = self.failure(error)
+        return self._response
+
+    def failure(self, error: PenstockError) -> Response:
+        """The answer to what nobody caught: nothing of the inside, but an id that the log has, too."""
+        number = secrets.token_hex(8)
+        self._ctx.warn(
+            f"a request was answered with 500: {error.message}",
+            id=number,
+            code=getattr(error, "code", type(error).__name__),
+            failed_node=getattr(error, "node", ""),
+            remedy=error.remedy,
+        )
+        detail = "the request could not be answered; the log tells more about this id"
+        return respond(problem(500, detail, id=number), "")
+
+    async def later(self, process: Coroutine[Any, Any, Payload]) -> Response:
+        """The response of a process that takes its time."""
+        try:
+            return self.response(await process)
+        except PenstockError as error:
+            return self.failure(error)
+
+
+def begin(ctx: TriggerContext, port: str, request: Request) -> Response | Coroutine[Any, Any, Response]:
+    """Answer a request with what hangs from a port; at once, when the body is there and the graph can.
+
+    Raises RequestRefused, at once or when awaited, for a request that cannot be read.
+    """
+    body = request.body_now
+    if body is None:
+        return _after_body(ctx, port, request)
+    return proceed(ctx, port, request, payload_of(request, body))
+
+
+async def _after_body(ctx: TriggerContext, port: str, request: Request) -> Response:
+    answer = proceed(ctx, port, request, payload_of(request, await request.body()))
+    return answer if isinstance(answer, Response) else await answer
+
+
+def proceed(
+    ctx: TriggerContext, port: str, request: Request, payload: Payload
+) -> Response | Coroutine[Any, Any, Response]:
+    """The same with the payload that the graph is to get."""
+    exchange = Exchange(ctx, request.header("accept"))
+    try:
+        answer = ctx.begin(port, payload, fails=exchange.fails, trace=request.header("traceparent"))
+    except PenstockError as error:
+        return exchange.failure(error)
+    if isinstance(answer, CoroutineType):
+        return exchange.later(answer)
+    return exchange.response(answer)

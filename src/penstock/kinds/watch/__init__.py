@@ -1,0 +1,1 @@
+"""The trigger that changes of files set off."""

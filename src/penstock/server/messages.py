@@ -1,0 +1,278 @@
+"""What a server and its handler say to each other: a request, and the answer to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from penstock.server.websocket import WebSocket
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+Headers = Sequence[tuple[str, str]]
+Converse = Callable[["WebSocket"], Coroutine[Any, Any, None]]
+
+
+class Peer(NamedTuple):
+    """Who is at the other end of a connection. One for all of its requests.
+
+    host: an IP address, or "" behind a Unix socket. scheme: `http` or `https`.
+    """
+
+    host: str = ""
+    port: int = 0
+    scheme: str = "http"
+
+
+class Incoming(Protocol):
+    """A body that is still on its way."""
+
+    def chunks(self) -> AsyncIterator[bytes]: ...
+
+
+class Request:
+    """What a client asks.
+
+    method: in capitals, as sent. headers: the pairs as received, bytes and in their order.
+    version: `1.0` or `1.1`. peer: the client. body_now: the whole body when it has come with
+    the head, as a small one does (b"" when there is none); None when it must be waited for
+    or decoded. keep_alive: whether the client may use the connection for another request.
+    """
+
+    __slots__ = (
+        "_fields",
+        "_incoming",
+        "_target",
+        "body_now",
+        "headers",
+        "keep_alive",
+        "method",
+        "peer",
+        "version",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        target: bytes,
+        headers: RawHeaders = (),
+        body: bytes = b"",
+        version: str = "1.1",
+        peer: Peer = Peer(),  # noqa: B008 - immutable
+    ) -> None:
+        self.method = method
+        self.headers = headers
+        self.version = version
+        self.peer = peer
+        self.keep_alive = True
+        self.body_now: bytes | None = body
+        self._target = target
+        self._fields: dict[str, str | list[str]] | None = None
+        self._incoming: Incoming | None = None
+
+    def attach(self, incoming: Incoming) -> None:
+        """The body is not here yet: it comes from there."""
+        self.body_now = None
+        self._incoming = incoming
+
+    def __repr__(self) -> str:
+        # Without the query, where people put secrets.
+        return f"<Request {self.method} {self.raw_path}>"
+
+    @property
+    def target(self) -> str:
+        """What follows the method in the request's first line, as sent."""
+        return self._target.decode("latin-1")
+
+    @property
+    def raw_path(self) -> str:
+        """The path as sent, without the query: a `%2F` in it is still told from a `/`."""
+        return _origin_form(self._target).partition(b"?")[0].decode("latin-1")
+
+    @property
+    def path(self) -> str:
+        """The path, decoded from percent-encoding and UTF-8 (what is neither becomes U+FFFD)."""
+        path = _origin_form(self._target).partition(b"?")[0]
+        if b"%" in path:
+            path = unquote_to_bytes(path)
+        return path.decode("utf-8", "replace")
+
+    @property
+    def query(self) -> str:
+        """What follows the `?`, as sent."""
+        return self._target.partition(b"?")[2].decode("latin-1")
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return self.peer.scheme
+
+    @property
+    def host(self) -> str:
+        """The host that the client asked for, with a port where it named one; "" when it did not."""
+        if not self._target.startswith(b"/") and b"://" in self._target:  # it outranks the header
+            authority = self._target.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
+            return authority.decode("latin-1")
+        return self.header("host")
+
+    @property
+    def fields(self) -> dict[str, str | list[str]]:
+        """The headers by name in lower case; a list where a name came more than once.
+
+        Made when first asked for, then kept. Whoever gives it away may keep it: the server
+        does not write to it.
+        """
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = {}
+            for raw_name, raw_value in self.headers:
+                name = _KNOWN_NAMES.get(raw_name) or raw_name.decode("latin-1").lower()
+                value = raw_value.decode("latin-1").rstrip(" \t")
+                if name not in fields:
+                    fields[name] = value
+                elif isinstance(found := fields[name], list):
+                    found.append(value)
+                else:
+                    fields[name] = [found, value]
+        return fields
+
+    def header(self, name: str, default: str = "") -> str:
+        """The value of a header, by its name in lower case; several are joined by commas."""
+        value = self.fields.get(name, default)
+        return value if isinstance(value, str) else ", ".join(value)
+
+    async def body(self) -> bytes:
+        """The whole body, decoded where it came in a content coding (gzip, deflate, br).
+
+        Raises RequestRefused with status 413 when it is too large, 400 when it cannot be
+        decoded, 415 when its coding is not known, and ClientGone when the rest did not come. A
+        handler need not catch any of them: the server answers what they say.
+        """
+        if self.body_now is None:
+            self.body_now = b"".join([chunk async for chunk in self.stream()])
+        return self.body_now
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body in chunks as they come, decoded; the client waits while nobody asks.
+
+        Once only, unless the body has arrived whole. Raises as `body` does.
+        """
+        if self.body_now is not None or self._incoming is None:
+            if self.body_now:
+                yield self.body_now
+            return
+        async for chunk in self._incoming.chunks():
+            yield chunk
+
+    @property
+    def wants_websocket(self) -> bool:
+        """Whether the client asks to go on as a websocket."""
+        return self.header("upgrade").lower() == "websocket" and self.method == "GET"
+
+    def upgrade_websocket(
+        self,
+        converse: Converse,
+        *,
+        subprotocols: Sequence[str] = (),
+        headers: Headers = (),
+        compression: bool = True,
+        message_bytes: int = 1 << 20,
+    ) -> Response:
+        """The answer that goes on as a websocket: `converse` is run with it, as a task.
+
+        When `converse` returns, the websocket is closed; when it raises, it is closed with 1011
+        and the error is logged. It is not cancelled when the client leaves: iteration ends,
+        and `send` raises ClientGone. subprotocols: those the handler knows, the best first.
+        compression: allow permessage-deflate. message_bytes: a larger message closes with 1009.
+        A handshake with mistakes is answered 400 or 426, whatever the handler wants.
+        """
+        return Upgrade(converse, subprotocols, headers, compression, message_bytes)
+
+
+class Response:
+    """What is answered.
+
+    headers: names and values as text; Date, Content-Length and the framing are the server's
+    work, whatever is in here (a Content-Length counts with a streamed body, and for HEAD).
+    body: bytes, or chunks that are sent as they come, each when the client has taken what was
+    sent before. A name or value that cannot be in a header is answered 500, and logged.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self, status: int = 200, headers: Headers = (), body: bytes | AsyncIterable[bytes] = b""
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}>"
+
+
+class Upgrade(Response):
+    """The answer that `Request.upgrade_websocket` makes."""
+
+    __slots__ = ("compression", "converse", "message_bytes", "subprotocols")
+
+    def __init__(
+        self,
+        converse: Converse,
+        subprotocols: Sequence[str],
+        headers: Headers,
+        compression: bool,
+        message_bytes: int,
+    ) -> None:
+        super().__init__(101, headers)
+        self.converse = converse
+        self.subprotocols = subprotocols
+        self.compression = compression
+        self.message_bytes = message_bytes
+
+
+Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
+"""Answers at once, or with a coroutine, which is cancelled when the client goes away."""
+
+
+def _origin_form(target: bytes) -> bytes:
+    """`/path?query` of any form of target; `*` stays."""
+    if target.startswith(b"/") or b"://" not in target.partition(b"?")[0]:
+        return target
+    rest = target.partition(b"://")[2]
+    starts = [at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0]
+    path = rest[min(starts) :] if starts else b""
+    return path if path.startswith(b"/") else b"/" + path
+
+
+_KNOWN_NAMES: Final = {
+    form: name
+    for name in (
+        "host",
+        "user-agent",
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "if-none-match",
+        "origin",
+        "referer",
+        "traceparent",
+        "tracestate",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-request-id",
+    )
+    for form in (name.encode(), name.title().encode())
+}
+"""The names of most headers in the two ways in which they are written, to save work."""

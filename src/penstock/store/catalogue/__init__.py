@@ -1,0 +1,1 @@
+"""Specs and values, as every store keeps them."""
