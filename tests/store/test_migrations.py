@@ -5,12 +5,15 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 
 from penstock.core.errors import StoreError, StoreVersion
-from penstock.store import schema
+from penstock.store import chunks, rows, schema, statements
+from penstock.store.blobs import BlobFolder
 from penstock.store.sqlite import SqliteStore
 from penstock.testing.conformance import batch_of, events, fid, opened, run_row, seqs
+from penstock.testing.conformance.catalogue import spec
 
 
 @pytest.fixture
@@ -56,6 +59,42 @@ async def test_migrating_again_changes_nothing(path, database):
     async with opened(lambda: SqliteStore(path)) as store:
         assert await seqs(store, 1) == [1, 2]
     assert list(database.iterdump()) == before
+
+
+async def test_a_journal_of_version_1_keeps_its_runs_and_gets_a_catalogue(path, database, migrations):
+    for file in migrations.glob("*.sql"):
+        if not file.name.startswith("0001"):
+            file.unlink()
+    schema.migrate(database, path, migrations)
+    old = run_row(1, owner="dead", error="late")
+    key = database.execute(statements.INSERT_RUN, rows.to_columns(old)).lastrowid
+    body = chunks.pack(fid(1), events(1, 3), BlobFolder(path.with_name("blobs")))
+    database.execute(statements.INSERT_CHUNK, (key, 1, 3, body))
+    assert version(database) == 1
+    assert "catalogue" not in tables(database)
+    async with opened(lambda: SqliteStore(path)) as store:
+        assert await store.run(fid(1)) == msgspec.structs.replace(old, seq=3)
+        assert await store.events(fid(1)) == events(1, 3)
+        assert [row.fid for row in await store.runs(flow="zen", limit=1)] == [fid(1)]
+        assert [row.fid for row in await store.claim()] == [fid(1)]
+        await store.commit(batch_of(**{fid(1): events(4, 4)}))
+        assert [entry.position for entry in await store.write([spec("a")], at=1.0)] == [1]
+    assert version(database) == schema.latest()
+
+
+async def test_the_last_run_of_a_flow_is_found_in_an_index(path, database):
+    asked = []
+    async with opened(lambda: SqliteStore(path)) as store:
+        await store.commit(batch_of(*(run_row(n, flow=f"f{n % 7}") for n in range(500))))
+        store._database.set_trace_callback(asked.append)
+        assert [row.fid for row in await store.runs(flow="f3", limit=1)] == [fid(493)]
+        assert [row.fid for row in await store.runs(flow="f3", before=fid(493), limit=1)] == [fid(486)]
+        store._database.set_trace_callback(None)
+    for statement in asked:
+        plan = " ".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}"))
+        assert "runs USING INDEX runs_flow (flow=? AND fid<?)" in plan
+        assert "TEMP B-TREE" not in plan
+    assert len(asked) == 2
 
 
 def test_later_migrations_are_applied_in_order(path, database, migrations):

@@ -21,8 +21,12 @@ from penstock.core.errors import (
 from penstock.core.states import RunState
 from penstock.core.store import Batch, RunChange, Shift
 from penstock.store import open_store
+from penstock.store.chunks import pack
 from penstock.store.dialects import MIGRATIONS, latest, to_postgres
+from penstock.store.postgres import columns, statements
 from penstock.store.postgres.address import Address
+from penstock.store.postgres.blobs import BlobBag
+from penstock.store.postgres.columns import Chunk
 from penstock.store.postgres.failures import store_error
 from penstock.store.postgres.line import Line
 from penstock.store.postgres.schema import prepare
@@ -36,6 +40,7 @@ from penstock.testing.conformance import (
     run_row,
     seqs,
 )
+from penstock.testing.conformance.catalogue import spec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -277,6 +282,51 @@ class TestSchema:
             assert [tuple(row) for row in found] == [("a", "bytea"), ("b", "jsonb")]
             assert await connection.fetchval("SELECT number FROM version") == latest(tmp_path) == 9001
         await line.close()
+
+    async def test_a_journal_of_version_1_keeps_its_runs_and_gets_a_catalogue(
+        self, postgres: str, tmp_path: Path
+    ) -> None:
+        for file in MIGRATIONS.glob("0001*.sql"):
+            (tmp_path / file.name).write_text(file.read_text())
+        address = Address.parse(postgres)
+        line = Line(address, lock_seconds=5.0)
+        line.open()
+        async with line as connection:
+            await prepare(connection, address, create=True, folder=tmp_path)
+            chunk = Chunk(fid(1), 1, 3, pack(fid(1), events(1, 3), BlobBag()), None)
+            await connection.execute(
+                statements.COMMIT,
+                None,
+                *columns.of_runs([run_row(1, owner="dead")]),
+                *columns.of_chunks([chunk]),
+                *columns.of_changes([]),
+            )
+            assert await connection.fetchval("SELECT number FROM version") == 1
+        await line.close()
+        async with opened(lambda: PostgresStore(postgres)) as store:
+            assert await store.run(fid(1)) == run_row(1, owner="dead", seq=3)
+            assert await store.events(fid(1)) == events(1, 3)
+            assert [row.fid for row in await store.claim()] == [fid(1)]
+            await store.commit(batch_of(**{fid(1): events(4, 4)}))
+            assert [entry.position for entry in await store.write([spec("a")], at=1.0)] == [1]
+
+    async def test_the_last_run_of_a_flow_is_found_in_an_index(self, postgres: str) -> None:
+        asked: list[Any] = []
+        async with opened(lambda: PostgresStore(postgres)) as store:
+            others = [run_row(number, flow="every second") for number in range(100, 3000)]
+            await store.commit(batch_of(*(run_row(number) for number in range(100)), *others))
+            async with store._reading as connection:
+                await connection.execute("ANALYZE runs")
+                connection.add_query_logger(asked.append)
+            assert [row.fid for row in await store.runs(flow="zen", limit=1)] == [fid(99)]
+            assert [row.fid for row in await store.runs(flow="zen", limit=1, before=fid(9))] == [fid(8)]
+            assert await store.runs(flow="never run", limit=1) == []
+            async with store._reading as connection:
+                for query in asked[:3]:
+                    found = await connection.fetch(f"EXPLAIN {query.query}", *query.args)
+                    plan = "\n".join(row[0] for row in found)
+                    assert "Index Scan Backward using runs_flow on runs" in plan
+                    assert "Sort" not in plan
 
 
 def test_shared_migrations_are_put_into_the_words_of_postgresql() -> None:

@@ -1,42 +1,13 @@
 """Several processes, some of them killed."""
 
 import asyncio
-import subprocess
-import sys
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
+from tests.store.processes import child, line, tell
 
 from penstock.core.errors import StoreError
 from penstock.store.sqlite import SqliteStore
 from penstock.testing.conformance import batch_of, events, fid, opened, run_row, seqs
-
-CHILD = Path(__file__).with_name("child.py")
-PATIENCE_SECONDS = 30.0
-
-
-@asynccontextmanager
-async def child(task, path):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, CHILD, task, path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def line(process) -> str:
-    return (await process.stdout.readline()).decode().strip()
-
-
-async def tell(process) -> None:
-    process.stdin.write(b"\n")
-    await process.stdin.drain()
 
 
 @pytest.mark.parametrize("commits", [1, 20, 300])

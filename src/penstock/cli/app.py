@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from penstock.core.store import Store
     from penstock.engine.loading import Loader
     from penstock.engine.scheme import Scheme
+    from penstock.store.keys import KeySource
+    from penstock.store.vault import Vault
 
 
 class App:
@@ -55,6 +57,24 @@ class App:
 
         value = self.settings.look_up("store")
         return open_store(value.value, create=create or value.origin.startswith("default"))
+
+    def keys(self) -> KeySource:
+        """Where the keys of values come from: the environment, else a file. Raises SettingsError."""
+        import os
+
+        from penstock.store.keys import VARIABLE, GivenKeys, KeyFile
+
+        environ = os.environ if self._environ is None else self._environ
+        given = environ.get(VARIABLE, "")
+        if given.strip():
+            return GivenKeys(given)
+        return KeyFile(Path(self.settings["key_file"]).expanduser())
+
+    def vault(self) -> Vault:
+        """What seals and opens values here. Raises SettingsError."""
+        from penstock.store.vault import Vault
+
+        return Vault(self.keys())
 
     def scheme(self) -> Scheme:
         """The kinds that the settings make known. Raises SettingsError."""

@@ -150,7 +150,7 @@ def _config(kind: type[Node]) -> list[Item]:
 def _default_text(value: Any) -> str:
     import msgspec
 
-    if value is None:
+    if value is None or value is msgspec.UNSET:
         return ""
     if isinstance(value, Duration) or (isinstance(value, str) and value):
         return str(value)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from penstock.core.errors import (
     DocumentError,
+    EntryNotFound,
     InputError,
     PenstockError,
     RunCancelled,
     RunNotFound,
+    SealError,
     SettingsError,
+    StoreConflict,
     StoreError,
 )
 
@@ -25,23 +28,25 @@ class Exit(IntEnum):
     COMPLETED = 0
     """The command did what it was asked; a run completed."""
     FAILED = 1
-    """The run failed, or something is wrong that no other code tells."""
+    """The run failed, somebody else wrote first, or something is wrong that no other code tells."""
     USAGE = 2
-    """The command line, a setting, an input or a document cannot be used."""
+    """The command line, a setting, a key, an input or a document cannot be used."""
     CANCELLED = 3
     """The run was cancelled, or stopped before its end."""
     UNREACHABLE = 4
-    """The run, or the store that should hold it, was not found or cannot be reached."""
+    """The run, spec or value, or the store that should hold it, was not found or cannot be reached."""
 
 
 def of_error(error: PenstockError) -> Exit:
     """The exit code that tells this error."""
     match error:
-        case DocumentError() | InputError() | SettingsError():
+        case StoreConflict():
+            return Exit.FAILED
+        case DocumentError() | InputError() | SettingsError() | SealError():
             return Exit.USAGE
         case RunCancelled():
             return Exit.CANCELLED
-        case RunNotFound() | StoreError():
+        case RunNotFound() | EntryNotFound() | StoreError():
             return Exit.UNREACHABLE
         case _:
             return Exit.FAILED

@@ -18,8 +18,20 @@ from penstock.core.errors import PenstockError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("penstock.cli.run:run", "Run a flow and print its result."),
+    "start": ("penstock.cli.start.command:start", "Serve a namespace until it is stopped."),
     "validate": ("penstock.cli.validate:validate", "Check documents and show every problem."),
     "init": ("penstock.cli.init:init", "Start a project in a folder."),
+    "apply": ("penstock.cli.documents.apply:apply", "Write specs or values to the store."),
+    "diff": ("penstock.cli.documents.diff:diff", "Show what `apply` would change, or what changed."),
+    "get": ("penstock.cli.documents.get:get", "Show specs, values or namespaces."),
+    "edit": ("penstock.cli.documents.edit:edit", "Change a spec or a value in your editor."),
+    "delete": ("penstock.cli.documents.delete:delete", "Delete specs or values."),
+    "rollback": (
+        "penstock.cli.documents.rollback:rollback",
+        "Take a spec or a value back to a revision.",
+    ),
+    "keys": ("penstock.cli.documents.keys:keys", "List, rotate and prune the keys of values."),
+    "test": ("penstock.cli.testing.command:test", "Run the tests that a graph has of itself."),
     "kinds": ("penstock.cli.kinds:kinds", "Show the kinds of nodes, or the docs of one."),
     "runs": ("penstock.cli.runs:runs", "List, watch, cancel, retry and resume runs."),
     "config": ("penstock.cli.config:config", "Show each setting and where it comes from."),

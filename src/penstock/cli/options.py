@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import click
@@ -21,7 +21,8 @@ def _take(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 
 
 def _setting(name: str, **options: Any) -> Callable[[Command], Command]:
-    return click.option(f"--{name}", callback=_take(name), expose_value=False, is_eager=True, **options)
+    flag = f"--{name.replace('_', '-')}"
+    return click.option(flag, callback=_take(name), expose_value=False, is_eager=True, **options)
 
 
 debug: Final = _setting("debug", is_flag=True, help="Show tracebacks.")
@@ -40,6 +41,70 @@ kinds: Final = _setting(
     "kinds",
     metavar="MODULE[,…]",
     help="Modules or .py files with kinds of your own.",
+)
+
+
+namespace: Final = click.option(
+    "-n", "--namespace", default="", metavar="NS", help="The namespace; `default` unless one is named."
+)
+dry_run: Final = click.option(
+    "--dry-run", is_flag=True, help="Write nothing, and say what would be written."
+)
+prune: Final = click.option(
+    "--prune", is_flag=True, help="Delete what the namespace holds and the files do not."
+)
+reveal: Final = click.option("--reveal", is_flag=True, help="Show what values hold.")
+collection: Final = click.argument(
+    "collection", metavar="specs|values", type=click.Choice(["specs", "values"])
+)
+
+
+log: Final = _setting(
+    "log",
+    type=click.Choice(["auto", "pretty", "json"]),
+    help="How to tell what happens: as a log, and on a terminal rather for people.",
+)
+log_level: Final = _setting(
+    "log_level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="What the log tells.",
+)
+observe: Final = _setting(
+    "observe", metavar="HOST:PORT", help="Serve /metrics, /livez and /readyz at this address."
+)
+trace: Final = _setting(
+    "trace", is_flag=True, help="Make OpenTelemetry spans; OTEL_* variables say where they go."
+)
+
+
+def as_seconds(_: click.Context, __: click.Parameter, text: str) -> float:
+    """The callback of an option that takes a duration."""
+    from penstock.core.duration import Duration
+
+    try:
+        return Duration.parse(text).total_seconds()
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _as_variables(_: click.Context, __: click.Parameter, pairs: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, mark, text = pair.partition("=")
+        if not mark or not name.isidentifier():
+            # The text may be a secret, so it is not repeated.
+            raise click.BadParameter(f"`{name}` is not NAME=TEXT; a name has letters, digits and `_`")
+        found[name] = text
+    return found
+
+
+variables: Final = click.option(
+    "-e",
+    "variables",
+    metavar="NAME=TEXT",
+    multiple=True,
+    callback=_as_variables,
+    help="A variable for the templates of all specs; may be repeated.",
 )
 
 

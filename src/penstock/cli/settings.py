@@ -33,8 +33,17 @@ SETTINGS: Final = (
     Setting("progress", "how a run is shown while it runs", ("auto", "live", "plain", "none")),
     Setting("color", "whether output is coloured", ("auto", "always", "never")),
     Setting("debug", "show tracebacks", ("true", "false")),
+    Setting("log", "how `penstock start` tells what happens", ("auto", "pretty", "json")),
+    Setting("log_level", "from which level on", ("debug", "info", "warning", "error")),
+    Setting("observe", "address of /metrics, /livez and /readyz of `penstock start`; empty for none"),
+    Setting(
+        "trace", "make OpenTelemetry spans; auto: if OTEL_* says where to", ("auto", "true", "false")
+    ),
+    Setting("key_file", "the file with the keys that values are sealed with"),
 )
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+_DEFAULTS: Final = {"debug": "false", "kinds": "", "log_level": "info", "observe": ""}
+"""Of those whose default is not `auto`, nor found out."""
 
 
 class Value(NamedTuple):
@@ -105,9 +114,13 @@ class Settings:
         return path.parent if path else None
 
     def _default(self, setting: Setting) -> Value:
+        if setting.name == "key_file":
+            from platformdirs import user_config_path
+
+            path = user_config_path("penstock", appauthor=False) / "keys"
+            return Value(setting.name, str(path), "default")
         if setting.name != "store":
-            value = {"debug": "false", "kinds": ""}.get(setting.name, "auto")
-            return Value(setting.name, value, "default")
+            return Value(setting.name, _DEFAULTS.get(setting.name, "auto"), "default")
         if self.project is not None:
             path, origin = self.project / ".penstock" / "penstock.db", f"default, beside {FILE}"
         else:
@@ -180,7 +193,7 @@ def _text(value: Any, setting: Setting, path: Path) -> str:
 
 
 def _checked(setting: Setting, value: str, origin: str) -> Value:
-    if setting.name == "debug":
+    if "true" in setting.choices:
         value = {"1": "true", "yes": "true", "0": "false", "no": "false"}.get(
             value.lower(), value.lower()
         )
@@ -196,6 +209,8 @@ def _anchored(name: str, path: Path, value: str) -> str:
     """A relative path in a settings file counts from the file's own folder."""
     if name == "store":
         return _store_beside(path.parent, value)
+    if name == "key_file":
+        return str(path.parent / value)
     if name == "kinds":
         modules = [module.strip() for module in value.split(",") if module.strip()]
         return ",".join(

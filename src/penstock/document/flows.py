@@ -28,10 +28,15 @@ _HINTS: Final = {
 
 
 def is_flow(value: Any) -> bool:
-    """Whether a value reads as a flow spec: it says `flow:`, or is of that kind with nodes."""
-    return isinstance(value, dict) and (
-        "flow" in value or (value.get("kind") == "flow" and "nodes" in value)
-    )
+    """Whether a value reads as a flow spec: it says `flow:`, or is of that kind with nodes.
+
+    A node may have a field `flow`, too: then it says its own kind, and has no nodes.
+    """
+    if not isinstance(value, dict):
+        return False
+    if "nodes" in value:
+        return "flow" in value or value.get("kind") == "flow"
+    return "flow" in value and value.get("kind") in (None, "flow")
 
 
 def read_flow(value: dict[str, Any], path: Path, findings: Findings) -> FlowSpec:

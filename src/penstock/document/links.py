@@ -27,21 +27,31 @@ def read_links(fields: Fields) -> tuple[Link, ...]:
         fields.asked["ports"] = None
         hint = "`ports` is another word for `links`; keep one of them"
         fields.report("ports", "`links` and `ports` are both given", hint=hint, at_key=True)
-    ports = Fields.of(value, fields.at(name), fields.findings, "a mapping from out-ports to links")
+    return read_targets(value, fields.at(name), fields.findings)
+
+
+def read_targets(
+    value: Any, at: Path, findings: Findings, *, default: str = IN, of: str = "out-ports"
+) -> tuple[Link, ...]:
+    """The links of a mapping from ports to what they are linked with.
+
+    default: the port that a bare node's name means. of: what the ports are, for messages.
+    """
+    ports = Fields.of(value, at, findings, f"a mapping from {of} to links")
     links: list[Link] = []
     for port, targets in ports.data.items():
         at = ports.at(port)
         if isinstance(targets, list):
             for index, target in enumerate(targets):
-                links += _read_link(port, target, (*at, index), fields.findings)
+                links += _read_link(port, target, (*at, index), findings, default)
         elif targets is not None:
-            links += _read_link(port, targets, at, fields.findings)
+            links += _read_link(port, targets, at, findings, default)
     return tuple(links)
 
 
-def _read_link(port: str, value: Any, at: Path, findings: Findings) -> list[Link]:
+def _read_link(port: str, value: Any, at: Path, findings: Findings, default: str) -> list[Link]:
     if isinstance(value, str):
-        node, to = split_target(value, IN)
+        node, to = split_target(value, default)
         if not node or not to:
             findings.expected(_WHAT, value, at)
             return []
@@ -51,7 +61,7 @@ def _read_link(port: str, value: Any, at: Path, findings: Findings) -> list[Link
         return []
     fields = Fields(value, at, findings)
     name, ident = fields.text("name"), fields.text("id")
-    to = fields.text("port") or IN
+    to = fields.text("port") or default
     fields.close()
     if name and ident:
         fields.report("id", "`name` and `id` are both given", hint="one of them is enough", at_key=True)

@@ -102,6 +102,11 @@ def _examine(source: Source, findings: Findings) -> Examination:
 
 def examine_file(path: str | os.PathLike[str]) -> Examination:
     """The same for a file of at most 64 MiB. Raises DocumentError when it cannot be read."""
+    return examine(load(path), file=str(path))
+
+
+def load(path: str | os.PathLike[str]) -> bytes:
+    """What is in a file of at most 64 MiB. Raises DocumentError when it cannot be read."""
     file = FilePath(path)
     try:
         with file.open("rb") as stream:
@@ -111,7 +116,7 @@ def examine_file(path: str | os.PathLike[str]) -> Examination:
     if len(raw) > LARGEST_BYTES:
         hint = f"a document has at most {LARGEST_BYTES // 1024**2} MiB; is this one?"
         raise DocumentError([_about(file, "the file is too large", hint)])
-    return examine(raw, file=str(path))
+    return raw
 
 
 def _accept(examination: Examination) -> Document:

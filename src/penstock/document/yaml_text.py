@@ -59,6 +59,13 @@ def parse_yaml(text: Text, findings: Findings) -> tuple[Any, Mark]:
         raise Unreadable from error
 
 
+def is_text(plain: str) -> bool:
+    """Whether this text without quotes means itself, and neither a number nor a word of YAML's."""
+    if plain in _WORDS:
+        return False
+    return not any(form.fullmatch(plain) for form in (_WHOLE, _OCTAL_OR_HEX, _REAL))
+
+
 class _Composer:
     """Builds data from parser events, and reports what no document may contain."""
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from penstock.engine.wiring import Wiring
 
 
-def check_calls(wiring: Wiring) -> None:
-    """Report nodes that call nothing, and calls that wait for something outside."""
+def check_calls(wiring: Wiring, *, shared: bool = False) -> None:
+    """Report nodes that call nothing, and calls that wait for something outside.
+
+    shared: a node may belong to the ways of several triggers, so that what leads to it from
+    elsewhere is no mistake.
+    """
     for key, face in wiring.faces.items():
         ports = dict.fromkeys(link.port for link in wiring.outgoing[key])
         called = [port for port in ports if wiring.is_call(key, port)]
-        for port in called:
+        for port in () if shared else called:
             _check_call(wiring, key, port)
         misled = len(wiring.outgoing[key]) < len(wiring.specs[key].links)
         if face.kind.requires_call and not called and not misled:

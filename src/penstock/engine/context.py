@@ -7,14 +7,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanag
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.core.duration import Duration
+from penstock.core.errors import NodeError
 from penstock.core.events import NOTES, EventType
 from penstock.core.payload import Payload, normalise
-from penstock.core.ports import index
+from penstock.core.ports import Emit, index
 
 if TYPE_CHECKING:
     from penstock.engine.flow import Flow
+    from penstock.engine.kind import Outputs
     from penstock.engine.leases import Leases
     from penstock.engine.live import LiveRun
+    from penstock.engine.nesting import NestedGraph
     from penstock.engine.plan import Vertex
     from penstock.engine.process import Process
 
@@ -182,6 +185,17 @@ class NodeContext(Reporter):
         """
         return await self._run.in_thread(call, *arguments)
 
+    async def syscall(self, opcode: str, payload: Payload) -> Payload:
+        """Ask something of the runtime itself. Raises NodeError where it has no such call."""
+        call = self._run.syscalls.get(opcode)
+        if call is None:
+            raise NodeError(
+                f"`{opcode}` needs a resident runtime",
+                code="syscall.unavailable",
+                remedy="serve the graph with `penstock start`",
+            )
+        return await call(payload, self._run.fid)
+
     async def sleep(self, duration: Duration | float) -> None:
         """Wait. The deadline is journaled: a restart in between does not begin anew."""
         seconds = duration.total_seconds() if isinstance(duration, Duration) else float(duration)
@@ -217,6 +231,22 @@ class ControlContext(NodeContext):
             return None
         with self._aside():
             return await self._run.call_plan(plan, f"{self.node}[{key}]", port, value, self._process)
+
+    async def call_nested(
+        self, graph: NestedGraph, inputs: Mapping[str, Payload], *, apart: bool
+    ) -> Outputs:
+        """Run the graph that this node stands for, and return what leaves it.
+
+        apart: as a child process, which ends with it; otherwise it is part of this process.
+        """
+        with self._aside():
+            found = await self._run.call_nested(
+                graph.plan, self.node, inputs, self._process, apart=apart
+            )
+        return {
+            port: Emit(packets) if graph.out_ports[port].many else packets[0]
+            for port, packets in found.items()
+        }
 
     async def call_flow(
         self, flow: Flow, inputs: Mapping[str, Any], *, key: str | int | None = None

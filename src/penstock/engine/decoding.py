@@ -15,8 +15,9 @@ from penstock.document.findings import Findings
 from penstock.engine.binding import Binder
 from penstock.engine.environment import Environment, MissingValue
 from penstock.engine.interface import Interface
-from penstock.engine.kind import FieldError, Node
+from penstock.engine.kind import FieldError, Node, Trigger
 from penstock.engine.mismatch import explain
+from penstock.engine.nesting import Nesting
 from penstock.engine.scheme import Scheme
 
 NODE_FIELDS: Final = (
@@ -31,7 +32,8 @@ class Decoder:
 
     env, values: the variables that hold for all nodes, and the value documents by name.
     secrets: every text that came from a value document. missing: the value documents that
-    are not there, in words.
+    are not there, in words. resident: whether the nodes are those of a resident graph, where
+    triggers belong.
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class Decoder:
         *,
         env: Mapping[str, EnvRef],
         values: Mapping[str, Payload],
+        resident: bool = False,
     ) -> None:
+        self.resident = resident
         self.scheme = scheme
         self.binder = binder
         self.findings = findings
@@ -54,6 +58,11 @@ class Decoder:
     def node(self, spec: NodeSpec) -> Node | None:
         """The node of a spec, or None when something is wrong with it."""
         kind = self.kind(spec)
+        if kind is not None and issubclass(kind, Trigger) and not self.resident:
+            text = f"`{spec.kind}` starts processes by itself, so it belongs in a resident graph"
+            hint = "write a list of node specs, and serve it with `penstock start`"
+            self._report(text, spec.kind_at, hint=hint)
+            return None
         config = None if kind is None else self._config(spec, kind)
         if kind is None or config is None:
             return None
@@ -61,6 +70,10 @@ class Decoder:
             instance = kind(**config)
             instance.check()
             instance.bind(self.binder)
+            known = len(self.findings.places)
+            instance.nest(Nesting(self, spec))
+            if len(self.findings.places) > known:
+                return None
         except DocumentError as error:
             self.findings.adopt(error.problems)
         except FieldError as error:

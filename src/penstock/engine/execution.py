@@ -162,6 +162,7 @@ class Execution:
                 leases=self.runtime.leases,
                 on_waiting=lambda _: self.runtime.waits(self),
                 prepare=self.runtime.revisions.prepare,
+                syscalls=self.runtime.syscalls,
                 observer=self.runtime.observer,
             )
             live.deadline = self._deadline()

@@ -20,6 +20,7 @@ from penstock.core.problems import Path
 
 if TYPE_CHECKING:
     from penstock.engine.binding import Binder
+    from penstock.engine.nesting import Nesting
     from penstock.engine.resident.trigger import TriggerContext
 
 
@@ -129,6 +130,9 @@ class Node:
     def bind(self, binder: Binder) -> None:
         """Look up what this node refers to, once, when its flow is compiled: ValueError if not there."""
 
+    def nest(self, nesting: Nesting) -> None:
+        """Compile the specs that this node holds; what is wrong with them is reported there."""
+
     def check(self) -> None:
         """Refuse a config whose fields do not fit: raise ValueError, or FieldError about one."""
 
@@ -196,6 +200,10 @@ class Trigger(Node):
 
     async def open(self, ctx: TriggerContext) -> None:
         """Begin to start processes. Returns soon; what goes on belongs to `ctx.own`."""
+
+    def describe(self) -> str:
+        """Where or when it starts processes, for people: an address, a schedule. Asked when it is open."""
+        return ""
 
     async def close(self) -> None:
         """Start nothing more, and return when what was started is over or its time to end is up.

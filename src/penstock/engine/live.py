@@ -29,12 +29,16 @@ if TYPE_CHECKING:
     from penstock.engine.observer import Observer
     from penstock.engine.plan import Plan
     from penstock.engine.replay import Replay
+    from penstock.engine.resident.syscalls import Syscall
 
 WAIT_SECONDS: Final = 1.0
 """A run that waits for less is not worth two events that say so."""
 
 SETTLE_SECONDS: Final = 0.005
 """How long a run must have nothing to do before it counts as waiting."""
+
+
+_NO_CALLS: Final[Mapping[str, Syscall]] = {}
 
 
 def no_probe(_: str) -> None:
@@ -66,6 +70,7 @@ class LiveRun:
         prepare: Callable[[Flow], Awaitable[None]] | None = None,
         observer: Observer | None = None,
         subject: Subject | None = None,
+        syscalls: Mapping[str, Syscall] = _NO_CALLS,
     ) -> None:
         self.fid = fid
         self.flow = flow
@@ -74,6 +79,7 @@ class LiveRun:
         self.replay = replay
         self.probe = probe
         self.observer = observer
+        self.syscalls = syscalls
         self._subject = subject
         parallel = flow.settings.max_parallel
         self.slots = asyncio.Semaphore(parallel) if parallel is not None else None
@@ -229,6 +235,25 @@ class LiveRun:
         """Run a plan as a child process; its outcome is journaled. Raises NodeError."""
         process = Process(plan, self, path=f"{path}/", parent=parent)
         return await self.child(path, {"port": port}, lambda: process.answer(value))
+
+    async def call_nested(
+        self, plan: Plan, node: str, inputs: Mapping[str, Payload], parent: Process, *, apart: bool
+    ) -> dict[str, list[Payload]]:
+        """Run the graph that a node stands for; the packets that leave it. Raises NodeError.
+
+        apart: as a child process, with resources of its own and a journaled outcome.
+        """
+        if apart:
+            process = Process(plan, self, path=f"{node}[0]/", parent=parent)
+            packets: dict[str, list[Payload]] = await self.child(
+                f"{node}[0]", {"port": "specs"}, lambda: process.pass_through(inputs)
+            )
+            return packets
+        process = Process(plan, self, path=f"{node}/", parent=parent, resources=parent.resources)
+        try:
+            return await process.pass_through(inputs)
+        except Failure as failure:
+            raise failure.error.to_exception() from failure.cause
 
     async def call_flow(self, flow: Flow, path: str, inputs: Mapping[str, Any]) -> Payload:
         """Run another flow as a child process; its outcome is journaled. Raises NodeError."""

@@ -55,7 +55,7 @@ class Loader:
         for flow in document.flows:
             with contextlib.suppress(DocumentError):  # the findings hold what it says
                 self._compile(flow, binder, findings)
-        decoder = Decoder(self.scheme, binder, findings, env={}, values={})
+        decoder = Decoder(self.scheme, binder, findings, env={}, values={}, resident=True)
         for node in document.nodes:
             # What a node of a resident graph takes from its environment is in the store.
             _ = decoder.kind(node) if node.env else decoder.node(node)

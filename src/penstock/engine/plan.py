@@ -113,12 +113,13 @@ class Plan:
     """A compiled subgraph.
 
     entries: the vertices that fire by themselves (a flow's), each with its free in-ports.
-    feeds: the links of the port that this plan hangs from (a call's).
+    feeds: the links of the port that this plan hangs from (a call's). inlets: the same by
+    in-port, for a graph that stands for a node.
     outputs: the names of the result's fields when the flow names its result.
     inline: every vertex is plain, so the plan needs no event loop to run.
     """
 
-    __slots__ = ("entries", "feeds", "inline", "outputs", "vertices")
+    __slots__ = ("entries", "feeds", "inlets", "inline", "outputs", "vertices")
 
     def __init__(
         self,
@@ -126,11 +127,13 @@ class Plan:
         *,
         entries: tuple[Vertex, ...] = (),
         feeds: tuple[Route, ...] = (),
+        inlets: Mapping[str, tuple[Route, ...]] | None = None,
         outputs: tuple[str, ...] = (),
     ) -> None:
         self.vertices = vertices
         self.entries = entries
         self.feeds = feeds
+        self.inlets = inlets or {}
         self.outputs = outputs
         self.inline = all(vertex.plain for vertex in vertices)
 
@@ -170,6 +173,19 @@ def compile_flow(
 ) -> Plan:
     """The plan of a flow: its entries and everything that packets from them can reach."""
     return _Compiler(sites).flow(list(entries), dict(outputs or {}))
+
+
+def compile_nested(
+    sites: Mapping[str, Site],
+    inlets: Mapping[str, list[tuple[str, str]]],
+    outlets: Mapping[str, list[tuple[str, str]]],
+) -> Plan:
+    """The plan of a graph that stands for a node.
+
+    inlets: in-port → the nodes and in-ports inside that get its packet. outlets: out-port → the
+    nodes and out-ports inside whose packets leave by it; without any, the response does.
+    """
+    return _Compiler(sites).nested(inlets, outlets)
 
 
 class Called:
@@ -224,14 +240,33 @@ class _Compiler:
 
     def called(self, links: list[tuple[str, str]]) -> Plan:
         self._reach([name for name, _ in links])
+        feeds = self._feeds(links)
+        self._connect()
+        self._classify(set())
+        return Plan(tuple(self.vertices.values()), feeds=feeds)
+
+    def nested(
+        self,
+        inlets: Mapping[str, list[tuple[str, str]]],
+        outlets: Mapping[str, list[tuple[str, str]]],
+    ) -> Plan:
+        self._reach([name for links in inlets.values() for name, _ in links])
+        feeds = {port: self._feeds(links) for port, links in inlets.items()}
+        self._connect()
+        for field, sources in outlets.items():
+            for name, port in sources:
+                if name in self.vertices:
+                    self.vertices[name].captures += ((field, port),)
+        self._classify(set())
+        return Plan(tuple(self.vertices.values()), inlets=feeds, outputs=tuple(outlets))
+
+    def _feeds(self, links: list[tuple[str, str]]) -> tuple[Route, ...]:
         feeds = []
         for name, port in links:
             route = Route(self.vertices[name], port)
             self.arriving.setdefault(name, {}).setdefault(port, []).append(route)
             feeds.append(route)
-        self._connect()
-        self._classify(set())
-        return Plan(tuple(self.vertices.values()), feeds=tuple(feeds))
+        return tuple(feeds)
 
     def _reach(self, roots: list[str]) -> None:
         """Make a vertex for everything that packets can reach, in the written order."""

@@ -58,6 +58,7 @@ class Process:
         "resources",
         "run",
     )
+    resources: Resources
 
     def __init__(
         self,
@@ -100,6 +101,17 @@ class Process:
         for route in self.plan.feeds:
             self.arrive(route, value)
         return await self._execute()
+
+    async def pass_through(self, inputs: Mapping[str, Payload]) -> dict[str, list[Payload]]:
+        """Run a graph that stands for a node: its packets by in-port, and those that leave it."""
+        for port, routes in self.plan.inlets.items():
+            for route in routes:
+                if port in inputs:
+                    self.arrive(route, inputs[port])
+                else:
+                    self._close(route)
+        await self._execute()
+        return self._response.packets(self.plan)
 
     async def _execute(self) -> Payload:
         if self.plan.inline and self.run.journal.silent:

@@ -20,7 +20,7 @@ class Response:
 
     def __init__(self) -> None:
         self._leaves: list[tuple[int, Branch, Payload]] = []
-        self._captured: dict[str, list[tuple[Branch, Payload]]] = {}
+        self._captured: dict[str, list[tuple[int, Branch, Payload]]] = {}
 
     def add(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
         """Take what a firing emitted, as far as the response wants it."""
@@ -28,7 +28,8 @@ class Response:
             self._add_leaf(vertex, outputs, branch)
         for field, port in vertex.captures:
             if port in outputs:
-                self._captured.setdefault(field, []).append((branch, _shown(outputs[port])))
+                found = self._captured.setdefault(field, [])
+                found.append((vertex.order, branch, _shown(outputs[port])))
 
     def _add_leaf(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
         """A firing none of whose packets travelled contributes what it emitted."""
@@ -52,8 +53,17 @@ class Response:
         """A named output: one payload, or a list where the node fired several times."""
         found = self._captured.get(field, [])
         if len(found) > 1:
-            return [payload for _, payload in sorted(found, key=lambda item: item[0])]
-        return found[0][1] if found else None
+            return [payload for _, _, payload in sorted(found, key=lambda item: item[:2])]
+        return found[0][2] if found else None
+
+    def packets(self, plan: Plan) -> dict[str, list[Payload]]:
+        """What leaves a graph that stands for a node: the packets of each of its out-ports."""
+        found = self._captured if plan.outputs else {"out": self._leaves}
+        return {
+            port: [payload for _, _, payload in sorted(packets, key=lambda item: item[:2])]
+            for port, packets in found.items()
+            if packets
+        }
 
 
 def _travels(payload: Payload) -> bool:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from penstock.core.clock import Clock
     from penstock.engine.flow import Flow
     from penstock.engine.loading import Loader
+    from penstock.engine.resident.syscalls import Syscall
 
 THREADS: Final = 32
 
@@ -72,6 +73,7 @@ class Runtime:
         self.evict_after = evict_after
         self.probe = probe
         self.observer = observer
+        self.syscalls: dict[str, Syscall] = {}
         self.streams = Streams(store, is_live=self.is_live, check=self._check)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="penstock")
         self.leases = Leases()
@@ -153,11 +155,10 @@ class Runtime:
         """Start a run. Returns when it is on disk, so that it survives whatever comes.
 
         fid: the id to give it, when the caller wants to know it beforehand. trace: the W3C
-        `traceparent` that it belongs to.
+        `traceparent` that it belongs to; that of the current task, if it is in a trace.
         """
         accepted = flow.accept(inputs or {})
-        facts = {"trace": trace} if trace else {}
-        return await self._begin(flow, accepted, fid or new_fid(self.clock.now()), facts=facts)
+        return await self._begin(flow, accepted, fid or new_fid(self.clock.now()), trace=trace)
 
     async def retry(self, fid: str, *, from_start: bool = False) -> Run:
         """Run again what a run was, as a new run that goes on from what had completed.
@@ -184,6 +185,7 @@ class Runtime:
         *,
         facts: Mapping[str, Any] | None = None,
         past: Sequence[Event] = (),
+        trace: str = "",
     ) -> Run:
         self._refuse_closed()
         self._listen()
@@ -202,7 +204,11 @@ class Runtime:
                     started=now,
                 )
             )
+        if not trace and self.observer is not None:
+            trace = self.observer.traceparent()
         started = {"flow": flow.name, "revision": flow.revision, "inputs": dict(inputs), **(facts or {})}
+        if trace:
+            started["trace"] = trace
         journal.emit(EventType.RUN_STARTED, "", started)
         for event in past:
             journal.emit(event.type, event.node, event.data)
@@ -210,7 +216,6 @@ class Runtime:
         if self.observer is not None:
             self.observer.run_started(Subject(flow.namespace, flow.name, fid))
         replay = Replay.fold(past, repeats=True) if past else None
-        trace = started.get("trace", "")
         execution = self.execute(flow, journal, inputs, started=now, replay=replay, trace=trace)
         return Run(self, fid, outcome=execution.outcome)
 

@@ -13,6 +13,7 @@ from penstock.core.errors import SettingsError
 from penstock.core.problems import nearest
 from penstock.engine.function import NodeFunction
 from penstock.engine.kind import Node
+from penstock.engine.resident.heads import HEADS
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -54,7 +55,7 @@ class Scheme:
 
     def get(self, name: str) -> type[Node] | None:
         """The kind of this name, or None."""
-        found = self._kinds.get(name)
+        found = self._kinds.get(name) or HEADS.get(name)
         if found is None and self._plugins_wanted:
             self._find_plugins()
             found = self._kinds.get(name)

@@ -78,7 +78,7 @@ class _Inflate:
 
 class _Unbrotli:
     def __init__(self) -> None:
-        import brotli
+        import brotli  # type: ignore[import-untyped]
 
         self._stream = brotli.Decompressor()
         self._failure = brotli.error

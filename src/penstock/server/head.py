@@ -10,7 +10,7 @@ from penstock.server.problem import title
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
+_FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 _BODILESS: Final = frozenset({101, 204, 304})
 
 _KEPT: Final = 512
@@ -33,7 +33,7 @@ class Head:
         """Raises ValueError where the headers could not be sent, or would be read as something else."""
         if not 200 <= status <= 599 and status != 101:
             raise ValueError(f"{status} is no status of an answer; use 200 to 599")
-        names = {}
+        names: dict[str, str] = {}
         lines = [f"HTTP/1.1 {status} {title(status)}\r\n"]
         for name, value in headers:
             if not _NAME.fullmatch(name):
@@ -51,6 +51,24 @@ class Head:
         length = names.get("content-length", "")
         self.length = int(length) if length.isascii() and length.isdigit() else None
         self.plain = not (self.bodiless or self.dated or self.closes)
+
+    def frame(
+        self, *, date: bytes, version: str, last: bool, length: int | None, chunked: bool
+    ) -> bytes:
+        """All that comes before the body. date: the line that says it."""
+        lines = [self.start]
+        if not self.dated:
+            lines.append(date)
+        if last:
+            lines.append(b"Connection: close\r\n")
+        elif version == "1.0":
+            lines.append(b"Connection: keep-alive\r\n")
+        if chunked:
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+        elif length is not None and not self.bodiless:
+            lines.append(b"Content-Length: %d\r\n" % length)
+        lines.append(b"\r\n")
+        return b"".join(lines)
 
 
 class Heads(dict[tuple[int, tuple[tuple[str, str], ...]], Head]):

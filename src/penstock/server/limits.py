@@ -18,6 +18,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: between two pieces of a body, while the handler wants more (408).
     idle_seconds: between two requests of a connection (closed).
     send_seconds: without the client taking anything of an answer (cut).
+    ping_seconds: of silence on a websocket until a ping asks whether anybody is there; as long
+    again without a sign of life ends it.
     requests: per connection, then it is closed; None for no limit.
     connections: at the same time (503).
     pipelined: requests that may wait for their turn before their connection is read no further.
@@ -31,6 +33,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: float = 30.0
     idle_seconds: float = 75.0
     send_seconds: float = 30.0
+    ping_seconds: float = 20.0
     requests: int | None = None
     connections: int = 10_000
     pipelined: int = 16
@@ -38,5 +41,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tick_seconds(self) -> float:
         """How often to look for what has taken too long: often enough for the shortest time."""
-        shortest = min(self.head_seconds, self.body_seconds, self.idle_seconds, self.send_seconds)
+        shortest = min(
+            self.head_seconds, self.body_seconds, self.idle_seconds, self.send_seconds, self.ping_seconds
+        )
         return min(1.0, max(0.05, shortest / 4))

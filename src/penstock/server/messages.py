@@ -26,9 +26,17 @@ class Peer(NamedTuple):
 
 
 class Incoming(Protocol):
-    """A body that is still on its way."""
+    """A body that did not come with its head, or must be decoded.
+
+    complete: all of it has come. expecting: the client waits to be told to send it.
+    """
+
+    complete: bool
+    expecting: bool
 
     def chunks(self) -> AsyncIterator[bytes]: ...
+
+    def drop(self) -> None: ...
 
 
 class Request:
@@ -37,15 +45,16 @@ class Request:
     method: in capitals, as sent. headers: the pairs as received, bytes and in their order.
     version: `1.0` or `1.1`. peer: the client. body_now: the whole body when it has come with
     the head, as a small one does (b"" when there is none); None when it must be waited for
-    or decoded. keep_alive: whether the client may use the connection for another request.
+    or decoded, then it comes from `incoming`. keep_alive: whether the connection may be used
+    for another request.
     """
 
     __slots__ = (
         "_fields",
-        "_incoming",
         "_target",
         "body_now",
         "headers",
+        "incoming",
         "keep_alive",
         "method",
         "peer",
@@ -69,12 +78,12 @@ class Request:
         self.body_now: bytes | None = body
         self._target = target
         self._fields: dict[str, str | list[str]] | None = None
-        self._incoming: Incoming | None = None
+        self.incoming: Incoming | None = None
 
     def attach(self, incoming: Incoming) -> None:
         """The body is not here yet: it comes from there."""
         self.body_now = None
-        self._incoming = incoming
+        self.incoming = incoming
 
     def __repr__(self) -> str:
         # Without the query, where people put secrets.
@@ -158,11 +167,11 @@ class Request:
 
         Once only, unless the body has arrived whole. Raises as `body` does.
         """
-        if self.body_now is not None or self._incoming is None:
+        if self.body_now is not None or self.incoming is None:
             if self.body_now:
                 yield self.body_now
             return
-        async for chunk in self._incoming.chunks():
+        async for chunk in self.incoming.chunks():
             yield chunk
 
     @property

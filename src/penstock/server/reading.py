@@ -173,7 +173,7 @@ class RequestReader:
 
     def _refuse_head(self) -> None:
         limits = self._limits
-        if len(self._target) > limits.target_bytes or (not self._pairs and self._request is None):
+        if len(self._target) > limits.target_bytes:
             raise RequestRefused(414, f"the target is longer than {limits.target_bytes} bytes")
         raise RequestRefused(431, f"the headers are larger than {limits.head_bytes} bytes")
 
@@ -266,5 +266,3 @@ def _head_without(header: bytes, request: Request) -> bytes:
     lines = [f"{request.method} {request.target} HTTP/{request.version}".encode("latin-1")]
     lines += [name + b": " + value for name, value in request.headers if name.lower() != header]
     return b"\r\n".join((*lines, b"", b""))
-
-

@@ -13,6 +13,9 @@ from penstock.store import statements
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LAST_FID: Final = "\U0010ffff"
+"""Sorts behind every fid."""
+
 _CHANGEABLE: Final = tuple(name for name in RunChange.__struct_fields__ if name != "fid")
 
 

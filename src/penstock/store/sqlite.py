@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from penstock.core.events import Event
     from penstock.core.store import Batch, RunChange, RunRow
 
-_LAST_FID: Final = "\U0010ffff"
-"""Sorts behind every fid."""
-
 _IDLE: Final = frozenset({RunState.WAITING, *(state for state in RunState if state.terminal)})
 """States in which a run writes nothing, so that nothing of it needs to be remembered."""
 
@@ -246,7 +243,11 @@ class SqliteStore(Catalogued):
     ) -> list[RunRow]:
         where = "WHERE fid < :before " + ("AND flow = :flow " if flow else "")
         order = "ORDER BY fid DESC LIMIT :limit"
-        named = {"flow": flow, "before": before or _LAST_FID, "limit": -1 if limit is None else limit}
+        named = {
+            "flow": flow,
+            "before": before or rows.LAST_FID,
+            "limit": -1 if limit is None else limit,
+        }
         if not states:
             return self._select(where + order, named)
         # One query for each state walks the index (state, fid) from its end; `IN` would sort.

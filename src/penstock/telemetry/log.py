@@ -50,13 +50,13 @@ class Log(Observer):
 
     def run_started(self, run: Subject) -> None:
         if self._run.isEnabledFor(logging.INFO):
-            _tell(self._run, logging.INFO, "run started", **_of_run(run))
+            _tell(self._run, logging.INFO, "run started", _of_run(run))
 
     def run_ended(self, run: Subject, outcome: Outcome, seconds: float, error: Error | None) -> None:
         level = _level(outcome)
         if self._run.isEnabledFor(level):
             facts = _of_run(run) | _took(seconds) | _why(error)
-            _tell(self._run, level, f"run {outcome}", **facts)
+            _tell(self._run, level, f"run {outcome}", facts)
 
     # --- processes and what fires in them -------------------------------------------
 
@@ -65,7 +65,7 @@ class Log(Observer):
     ) -> None:
         if outcome is Outcome.FAILED and self._process.isEnabledFor(logging.ERROR):
             facts = _of_process(process) | _took(seconds) | _why(error)
-            _tell(self._process, logging.ERROR, "process failed", **facts)
+            _tell(self._process, logging.ERROR, "process failed", facts)
 
     def process_answered(
         self, trigger: Subject, seconds: float, error: Error | None, trace: str
@@ -84,14 +84,14 @@ class Log(Observer):
     ) -> None:
         if outcome is Outcome.FAILED and self._node.isEnabledFor(logging.INFO):
             facts = _of_node(subject, node) | {"kind": kind} | _took(seconds) | _why(error)
-            _tell(self._node, logging.INFO, "node failed", **facts)
+            _tell(self._node, logging.INFO, "node failed", facts)
 
     def retried(
         self, subject: Subject, node: str, kind: str, attempt: int, delay: float, error: Error
     ) -> None:
         if self._node.isEnabledFor(logging.INFO):
             facts = {"kind": kind, "attempt": attempt, "delay_seconds": round(delay, 3)}
-            _tell(self._node, logging.INFO, "node is tried again", **_of_node(subject, node), **facts)
+            _tell(self._node, logging.INFO, "node is tried again", _of_node(subject, node) | facts)
 
     def said(
         self,
@@ -109,17 +109,17 @@ class Log(Observer):
         facts = dict(data) if redactor is None else redactor.event(dict(data))
         facts.pop("level", None)
         text = str(facts.pop("message", "") or facts.pop("line", "") or type)
-        _tell(self._node, level, text, **facts | _of_node(subject, node))
+        _tell(self._node, level, text, facts | _of_node(subject, node))
 
     # --- triggers -------------------------------------------------------------------
 
     def warned(self, trigger: Subject, message: str, fields: Mapping[str, Any]) -> None:
         if self._trigger.isEnabledFor(logging.WARNING):
-            _tell(self._trigger, logging.WARNING, message, **fields | _of_trigger(trigger))
+            _tell(self._trigger, logging.WARNING, message, {**fields, **_of_trigger(trigger)})
 
     def trigger_failed(self, trigger: Subject, error: Error) -> None:
         if self._trigger.isEnabledFor(logging.ERROR):
-            _tell(self._trigger, logging.ERROR, "trigger failed", **_of_trigger(trigger), **_why(error))
+            _tell(self._trigger, logging.ERROR, "trigger failed", _of_trigger(trigger) | _why(error))
 
     # --- loader and store -----------------------------------------------------------
 
@@ -127,34 +127,34 @@ class Log(Observer):
         level = logging.INFO if error is None else logging.ERROR
         if self._loader.isEnabledFor(level):
             facts = {"namespace": namespace, "changes": changes} | _took(seconds) | _why(error)
-            _tell(self._loader, level, "reloaded" if error is None else "reload failed", **facts)
+            _tell(self._loader, level, "reloaded" if error is None else "reload failed", facts)
 
     def symbol_changed(self, symbol: Subject, kind: str, status: str, reason: str) -> None:
         level = logging.WARNING if reason else logging.DEBUG
         if self._loader.isEnabledFor(level):
             facts = {"namespace": symbol.namespace, "node": symbol.name, "kind": kind}
             facts |= {"status": status or "gone"} | ({"reason": reason} if reason else {})
-            _tell(self._loader, level, f"node is {status or 'gone'}", **facts)
+            _tell(self._loader, level, f"node is {status or 'gone'}", facts)
 
     def committed(self, events: int, seconds: float, error: Error | None) -> None:
         if error is not None and self._store.isEnabledFor(logging.ERROR):
-            _tell(self._store, logging.ERROR, "commit refused", events=events, **_why(error))
+            _tell(self._store, logging.ERROR, "commit refused", {"events": events} | _why(error))
 
 
 class DetailedLog(Log):
     """Tells of everything, each request included. It costs several µs for each."""
 
     def run_entered(self, run: Subject, trace: str) -> None:
-        _tell(self._run, logging.DEBUG, "run is executed here", **_of_run(run))
+        _tell(self._run, logging.DEBUG, "run is executed here", _of_run(run))
 
     def run_left(self, run: Subject) -> None:
-        _tell(self._run, logging.DEBUG, "run left memory", **_of_run(run))
+        _tell(self._run, logging.DEBUG, "run left memory", _of_run(run))
 
     def run_changed(self, run: Subject, state: RunState) -> None:
-        _tell(self._run, logging.DEBUG, f"run is {state}", **_of_run(run))
+        _tell(self._run, logging.DEBUG, f"run is {state}", _of_run(run))
 
     def process_began(self, process: Subject, trace: str) -> None:
-        _tell(self._process, logging.DEBUG, "process began", **_of_process(process))
+        _tell(self._process, logging.DEBUG, "process began", _of_process(process))
 
     def process_ended(
         self, process: Subject, outcome: Outcome, seconds: float, error: Error | None
@@ -162,7 +162,7 @@ class DetailedLog(Log):
         super().process_ended(process, outcome, seconds, error)
         if outcome is not Outcome.FAILED:
             facts = _of_process(process) | _took(seconds)
-            _tell(self._process, logging.DEBUG, f"process {outcome}", **facts)
+            _tell(self._process, logging.DEBUG, f"process {outcome}", facts)
 
     def process_answered(
         self, trigger: Subject, seconds: float, error: Error | None, trace: str
@@ -172,7 +172,7 @@ class DetailedLog(Log):
 
     def attempt_began(self, subject: Subject, node: str, kind: str, attempt: int) -> None:
         facts = {"kind": kind, "attempt": attempt}
-        _tell(self._node, logging.DEBUG, "node began", **_of_node(subject, node), **facts)
+        _tell(self._node, logging.DEBUG, "node began", _of_node(subject, node) | facts)
 
     def attempt_ended(
         self,
@@ -186,7 +186,7 @@ class DetailedLog(Log):
         super().attempt_ended(subject, node, kind, outcome, seconds, error)
         if outcome is not Outcome.FAILED:
             facts = _of_node(subject, node) | {"kind": kind} | _took(seconds)
-            _tell(self._node, logging.DEBUG, f"node {outcome}", **facts)
+            _tell(self._node, logging.DEBUG, f"node {outcome}", facts)
 
     def request_done(
         self,
@@ -199,10 +199,10 @@ class DetailedLog(Log):
     ) -> None:
         facts = {"method": method, "status": status, "received": received_bytes, "sent": sent_bytes}
         told = _of_trigger(listener) | facts | _took(seconds)
-        _tell(self._trigger, logging.DEBUG, "request answered", **told)
+        _tell(self._trigger, logging.DEBUG, "request answered", told)
 
 
-def _tell(logger: logging.Logger, level: int, text: str, **facts: Any) -> None:
+def _tell(logger: logging.Logger, level: int, text: str, facts: Mapping[str, Any]) -> None:
     logger.log(level, text, extra={FIELDS: facts})
 
 

@@ -26,9 +26,8 @@ FIELDS: Final = "penstock"
 _LAID_OUT: Final = frozenset({"exception", "stack"})
 """Fields that are text of several lines, from Python itself."""
 
-_CONTROLS: Final = {
-    code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)
-}
+_BREAKS: Final = (*range(32), *range(127, 160), 0x2028, 0x2029)
+_CONTROLS: Final = {code: repr(chr(code))[1:-1] for code in _BREAKS}
 
 
 class LogOutput:
@@ -68,9 +67,9 @@ class LogOutput:
     def __exit__(self, *_: object) -> None:
         assert self._before is not None
         root, own = logging.getLogger(), logging.getLogger("penstock")
-        root.level, own.level, root.handlers[:] = self._before
-        root.setLevel(root.level)  # so that the loggers forget what they remember of it
-        own.setLevel(own.level)
+        root_level, own_level, root.handlers[:] = self._before
+        root.setLevel(root_level)
+        own.setLevel(own_level)
         logging.captureWarnings(capture=False)
         self._handler.flush()
 
@@ -100,13 +99,9 @@ class LogOutput:
         """When, how bad, what, and about what, in the order in which people look for it."""
         record: logging.LogRecord = line["_record"]
         trace = self._trace()
-        return {
-            "timestamp": _utc(record.created),
-            "level": record.levelname.lower(),
-            **line,
-            **getattr(record, FIELDS, {}),
-            **({"trace_id": trace} if trace else {}),
-        }
+        said = {"timestamp": _utc(record.created), "level": record.levelname.lower(), **line}
+        facts = {**getattr(record, FIELDS, {}), **({"trace_id": trace} if trace else {})}
+        return said | facts | said  # a node may call its own facts what it likes
 
     def _mask(self, _: WrappedLogger, __: str, line: Line) -> Line:
         redactor = self._secrets()

@@ -65,8 +65,8 @@ class PostgresServer:
             with (self.data / "postgresql.conf").open("a") as file:
                 file.writelines(f"{line}\n" for line in self._settings)
                 file.write(f"unix_socket_directories = '{self._folder}'\n")
-            self._run("pg_ctl", "-D", self.data, "-w", "-l", self._folder / "log", "start")
-            self._guard = self._start("sh", "-c", _GUARD, self._programs / "pg_ctl", self._folder)
+            self.start()
+            self._guard = self._spawn("sh", "-c", _GUARD, self._programs / "pg_ctl", self._folder)
         except BaseException:
             shutil.rmtree(self._folder)
             raise
@@ -78,6 +78,14 @@ class PostgresServer:
         assert self._guard is not None
         self._guard.communicate(timeout=60)  # the end of its input is its order
         shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start it again; it is running at first."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-l", self._folder / "log", "start")
+
+    def stop(self) -> None:
+        """Cut all connections and stop, as when it crashes."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
 
     @property
     def data(self) -> Path:
@@ -101,7 +109,7 @@ class PostgresServer:
             "-Atqc", statement,
         )  # fmt: skip
 
-    def _start(
+    def _spawn(
         self, *command: str | Path, output: int | IO[str] = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         whose: dict[str, Any] = {}
@@ -121,7 +129,7 @@ class PostgresServer:
     def _run(self, program: str, *arguments: str | Path) -> str:
         # A file, not a pipe: the server inherits it and would keep a pipe open.
         with tempfile.TemporaryFile("w+") as output:
-            process = self._start(self._programs / program, *arguments, output=output)
+            process = self._spawn(self._programs / program, *arguments, output=output)
             process.communicate(timeout=60)
             output.seek(0)
             said = output.read()

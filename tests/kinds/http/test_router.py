@@ -182,7 +182,6 @@ def test_nothing_at_the_path_is_404() -> None:
     assert answer["status"] == 404
     assert answer["headers"] == {"content-type": "application/problem+json"}
     assert answer["body"] == {
-        "type": "about:blank",
         "title": "Not Found",
         "status": 404,
         "detail": "there is nothing at `/b`",

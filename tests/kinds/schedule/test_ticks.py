@@ -131,6 +131,7 @@ def test_an_interval_is_aligned_so_that_all_runtimes_agree() -> None:
         ({"schedule": "@often"}, "there is no such name"),
         ({"schedule": "0 0 31 2 *"}, "bad day-of-month"),
         ({"schedule": "* * * * MONDAY"}, "bad day-of-week"),
+        ({"schedule": "0 0 */31 2 MON#5"}, "never comes: no such day in 50 years"),
         ({"schedule": "@daily", "cron": "@daily"}, "say the same; keep one"),
         ({}, "it has no schedule: write `minute hour day month weekday`"),
         ({"schedule": "@daily", "timezone": "Europe/Berln"}, "did you mean `Europe/Berlin`"),
@@ -145,6 +146,16 @@ def test_a_schedule_that_cannot_be_used_is_refused_with_what_is_allowed(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         make(Cron, **config)
+
+
+@given(st.lists(st.text("0123456789*/-,L#W@MONJAx", max_size=6), min_size=4, max_size=7).map(" ".join))
+def test_any_text_is_a_schedule_or_is_refused(text: str) -> None:
+    try:
+        cron = make(Cron, schedule=text)
+    except ValueError as error:
+        assert text in str(error)
+    else:
+        check_meeting(cron, at("2027-01-15T10:07:30+00:00"))
 
 
 def test_an_interval_that_is_too_short_is_refused() -> None:

@@ -56,7 +56,7 @@ class Checker:
 
     def _check_node(self, node: NodeSpec, findings: Findings) -> None:
         found, binder = _same_stage(findings), self._binder(node)
-        decoder = Decoder(self._scheme, binder, found, env={}, values={})
+        decoder = Decoder(self._scheme, binder, found, env={}, values={}, resident=True)
         decoder.node(node)
         waits = bool(binder.missing or decoder.missing)
         _take(found, findings, excused=[node.config_at] if waits else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -32,9 +33,11 @@ class Shelved:
         }
         self.written = written
 
-    def says(self, entry: Entry, draft: Draft, content: str) -> bool:
-        """Whether an entry says what the draft says, whose fingerprint is `content`."""
-        return entry.name == draft.name and fingerprint(self.written(entry)) == content
+    def says(self, entry: Entry, draft: Draft) -> bool:
+        """Whether an entry says what the draft says."""
+        return entry.name == draft.name and fingerprint(self.written(entry)) == fingerprint(
+            draft.written
+        )
 
 
 def plan(
@@ -51,28 +54,37 @@ def plan(
     some were made from a revision that is not the current one.
     """
     steps: list[Step] = []
-    ordinals: dict[tuple[str, str], int] = {}
-    for draft in drafts:
-        content = fingerprint(draft.written)
-        place = (draft.namespace, content)
-        ordinals[place] = ordinals.get(place, -1) + 1
-        entry = _find(draft, shelved)
-        id_ = entry.id if entry else draft.id or (new_id() if draft.name else "")
-        if not id_:
-            id_ = content_id(draft.namespace, content, ordinals[place])
-            entry = shelved.by_id.get(id_)
-        same = entry is not None and shelved.says(entry, draft, content)
+    for draft, known in zip(drafts, located(drafts, shelved), strict=True):
+        entry = shelved.by_id.get(known)
+        same = entry is not None and shelved.says(entry, draft)
+        if same and prune is Prune.ORIGIN:  # another origin takes over what says the same
+            same = entry is not None and entry.origin == draft.origin
         action = Action.UNCHANGED if same else Action.UPDATED if entry else Action.CREATED
-        steps.append(Step(action, id_, entry, draft))
+        steps.append(Step(action, known or new_id(), entry, draft))
     steps += _pruned(steps, shelved, prune)
     _refuse(steps, shelved, want)
     return steps
 
 
-def _find(draft: Draft, shelved: Shelved) -> Entry | None:
-    if draft.id:
-        return shelved.by_id.get(draft.id)
-    return shelved.by_name.get((draft.namespace, draft.name))
+def located(drafts: Sequence[Draft], shelved: Shelved) -> list[str]:
+    """The id of each draft; empty for one with a name that is not there yet.
+
+    Those without id and name have the id of their content, and several that say the same
+    are told apart by their order.
+    """
+    ids: list[str] = []
+    ordinals: Counter[tuple[str, str]] = Counter()
+    for draft in drafts:
+        found = draft.id
+        if not found and draft.name:
+            entry = shelved.by_name.get((draft.namespace, draft.name))
+            found = entry.id if entry else ""
+        elif not found:
+            content = fingerprint(draft.written)
+            found = content_id(draft.namespace, content, ordinals[draft.namespace, content])
+            ordinals[draft.namespace, content] += 1
+        ids.append(found)
+    return ids
 
 
 def _refuse(steps: Sequence[Step], shelved: Shelved, want: Want) -> None:

@@ -12,7 +12,7 @@ from penstock.core.errors import EntryNotFound, StoreConflict
 from penstock.core.problems import nearest
 from penstock.engine.catalog.draft import Action, Change, Document, Draft, Prune, Want
 from penstock.engine.catalog.identity import new_id
-from penstock.engine.catalog.planning import Shelved, Step, in_order, plan
+from penstock.engine.catalog.planning import Shelved, Step, in_order, located, plan
 from penstock.engine.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -93,6 +93,21 @@ class Shelf:
             f"{self._noun} `{key}` has no revision {revision}", remedy=f"there are: {known}"
         )
 
+    async def between(self, key: str, old: int, new: int | None, *, namespace: str) -> Change:
+        """What changed from one revision to another, or to the newest. Raises EntryNotFound."""
+        before = await self.revision(key, old, namespace=namespace)
+        history = await self.history(key, namespace=namespace)
+        after = history[0] if new is None else await self.revision(key, new, namespace=namespace)
+        return Change(
+            action=Action.DELETED if after.deleted else Action.UPDATED,
+            id=after.id,
+            namespace=after.namespace,
+            name=after.name,
+            revision=after.revision,
+            before=None if before.deleted else self.document(before),
+            after=None if after.deleted else self.document(after),
+        )
+
     async def put(
         self,
         drafts: Sequence[Draft],
@@ -127,6 +142,12 @@ class Shelf:
             else:
                 return [_numbered(change, written) for change in changes]
         return changes
+
+    async def withdraw(self, drafts: Sequence[Draft]) -> list[Change]:
+        """Delete what these drafts say, whatever it says by now; what is not there is left out."""
+        shelved = await self._shelved(drafts)
+        ids = dict.fromkeys(located(drafts, shelved))
+        return await self.remove([shelved.by_id[id_] for id_ in ids if id_ in shelved.by_id])
 
     async def remove(self, entries: Sequence[Entry]) -> list[Change]:
         """Delete all of these entries or none. Raises StoreConflict when one has changed since.

@@ -53,7 +53,7 @@ class Specs:
         documents: Sequence[Examination],
         *,
         namespace: str = "",
-        origin: str | None = None,
+        origin: str | Sequence[str] | None = None,
         prune: Prune = Prune.NOTHING,
         dry_run: bool = False,
     ) -> list[Change]:
@@ -63,8 +63,9 @@ class Specs:
         either, the one that says the same. What is there already is not written again.
 
         namespace: of the specs that name none; naming another is a problem then. origin: in
-        place of the documents' files. Raises DocumentError with every problem of all
-        documents, and StoreConflict for a spec whose `revision` is not the current one.
+        place of the documents' files, for all of them or for each. Raises DocumentError with
+        every problem of all documents, and StoreConflict for a spec whose `revision` is not the
+        current one.
         """
         return await self._put(
             documents, namespace=namespace, origin=origin, prune=prune, dry_run=dry_run
@@ -103,6 +104,19 @@ class Specs:
             for change, entry in zip(changes, entries, strict=True)
         ]
 
+    async def withdraw(self, documents: Sequence[Examination], *, namespace: str = "") -> list[Change]:
+        """Delete the specs that these documents say, as far as they are there.
+
+        Raises DocumentError for documents in which they cannot be told.
+        """
+        drafts = [
+            draft for document in documents for draft in draft_specs(document, namespace=namespace)
+        ]
+        problems = [problem for document in documents for problem in document.refusal().problems]
+        if problems:
+            raise DocumentError(problems)
+        return await self._shelf.withdraw(drafts)
+
     async def history(self, key: str, *, namespace: str) -> list[StoredSpec]:
         """Every revision of the spec of this name or id, newest first. Raises EntryNotFound.
 
@@ -113,6 +127,10 @@ class Specs:
     async def revision(self, key: str, revision: int, *, namespace: str) -> StoredSpec:
         """A spec as it was at one of its revisions. Raises EntryNotFound."""
         return StoredSpec.of(await self._shelf.revision(key, revision, namespace=namespace))
+
+    async def between(self, key: str, old: int, new: int | None = None, *, namespace: str) -> Change:
+        """What changed from one revision to another, or to the newest. Raises EntryNotFound."""
+        return await self._shelf.between(key, old, new, namespace=namespace)
 
     async def rollback(self, key: str, revision: int, *, namespace: str) -> Change:
         """Write what a spec was at a revision, as a new one; of a deleted spec, too.
@@ -135,15 +153,16 @@ class Specs:
         documents: Sequence[Examination],
         *,
         namespace: str = "",
-        origin: str | None = None,
+        origin: str | Sequence[str] | None = None,
         prune: Prune = Prune.NOTHING,
         want: Want = Want.EITHER,
         dry_run: bool = False,
     ) -> list[Change]:
+        origins = _for_each(origin, len(documents))
         drafts = [
             draft
-            for examination in documents
-            for draft in draft_specs(examination, namespace=namespace, origin=origin)
+            for examination, own in zip(documents, origins, strict=True)
+            for draft in draft_specs(examination, namespace=namespace, origin=own)
         ]
         await self._check(documents, namespace)
         return await self._shelf.put(drafts, want=want, prune=prune, dry_run=dry_run)
@@ -187,6 +206,10 @@ class _Plain:
         assert entry.content is not None
         document: dict[str, Any] = msgspec.json.decode(entry.content)
         return document
+
+
+def _for_each(origin: str | Sequence[str] | None, count: int) -> Sequence[str | None]:
+    return [origin] * count if origin is None or isinstance(origin, str) else origin
 
 
 def _flow(stored: StoredSpec) -> FlowSpec:

@@ -54,6 +54,10 @@ class Values:
         """The values that any of the filters means."""
         return [self._stored(entry, reveal=reveal) for entry in await self._chosen(filters)]
 
+    async def one(self, key: str, *, namespace: str, reveal: bool = False) -> StoredValue:
+        """The value of this name or id. Raises EntryNotFound."""
+        return self._stored(await self._shelf.one(key, namespace=namespace), reveal=reveal)
+
     async def payloads(self, namespace: str) -> dict[str, Payload]:
         """What the values of a namespace hold, by name and by id, as `env` refers to them."""
         values = await self.read(namespace=namespace, reveal=True)
@@ -109,10 +113,21 @@ class Values:
         """
         return await self._shelf.remove(await self._chosen(filters))
 
+    async def withdraw(self, documents: Sequence[Source], *, namespace: str = "") -> list[Change]:
+        """Delete the values that these documents say, as far as they are there."""
+        return await self._shelf.withdraw(_drafts(documents, namespace=namespace, origin=None))
+
     async def history(self, key: str, *, namespace: str, reveal: bool = False) -> list[StoredValue]:
         """Every revision of the value of this name or id, newest first. Raises EntryNotFound."""
         entries = await self._shelf.history(key, namespace=namespace)
         return [self._stored(entry, reveal=reveal) for entry in entries]
+
+    async def between(
+        self, key: str, old: int, new: int | None = None, *, namespace: str, reveal: bool = False
+    ) -> Change:
+        """What changed from one revision to another, or to the newest. Raises EntryNotFound."""
+        change = await self._shelf.between(key, old, new, namespace=namespace)
+        return change if reveal else _hidden(change)
 
     async def rollback(self, key: str, revision: int, *, namespace: str) -> Change:
         """Write what a value was at a revision, as a new one. Raises EntryNotFound."""
@@ -136,14 +151,7 @@ class Values:
         want: Want = Want.EITHER,
         dry_run: bool = False,
     ) -> list[Change]:
-        drafts: list[Draft] = []
-        problems: list[Problem] = []
-        for source in documents:
-            findings = Findings()
-            drafts += draft_values(source, findings, namespace=namespace, origin=origin)
-            problems += [*place(findings.problems, source), *findings.omitted()]
-        if problems:
-            raise DocumentError(without_text(problems))
+        drafts = _drafts(documents, namespace=namespace, origin=origin)
         return await self._shelf.put(drafts, want=want, prune=prune, dry_run=dry_run)
 
     async def _chosen(self, filters: Sequence[Filter]) -> list[Entry]:
@@ -204,6 +212,19 @@ class _Sealing:
                 remedy="the store was changed by hand; delete the value, and apply it again",
             )
         return sealed.document
+
+
+def _drafts(documents: Sequence[Source], *, namespace: str, origin: str | None) -> list[Draft]:
+    """The drafts of all documents. Raises DocumentError with everything that is wrong."""
+    drafts: list[Draft] = []
+    problems: list[Problem] = []
+    for source in documents:
+        findings = Findings()
+        drafts += draft_values(source, findings, namespace=namespace, origin=origin)
+        problems += [*place(findings.problems, source), *findings.omitted()]
+    if problems:
+        raise DocumentError(without_text(problems))
+    return drafts
 
 
 def _hidden(change: Change) -> Change:

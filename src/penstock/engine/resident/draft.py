@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from penstock.core.errors import DocumentError
+from penstock.core.errors import DocumentError, EntryNotFound
 from penstock.core.payload import Payload
-from penstock.core.problems import Problem
+from penstock.core.problems import Problem, suggest
 from penstock.core.spec import EnvRef, FlowSpec, NodeSpec, digest
 from penstock.document.reader import examine_data
 from penstock.engine.binding import Binder
@@ -56,7 +56,8 @@ class Draft:
     """
 
     __slots__ = (
-        "calls", "digest", "face", "flows", "missing", "node", "problems", "secrets", "sheet", "spec", "values",
+        "calls", "digest", "face", "flows", "missing", "node", "problems", "secrets", "sheet",
+        "spec", "values",
     )  # fmt: skip
 
     def __init__(self, sheet: Sheet) -> None:
@@ -144,8 +145,21 @@ class Drafter:
             draft.node = None
         return draft
 
+    def flow(self, name: str) -> Flow:
+        """A flow of the namespace, compiled. Raises EntryNotFound and DocumentError."""
+        if name not in self._flows:
+            raise EntryNotFound(f"no flow is named `{name}`", remedy=suggest(name, self._flows))
+        return self.find(name, Binder(self.find))
+
     def _decode(self, draft: Draft, spec: NodeSpec, binder: Binder, findings: Findings) -> None:
-        decoder = Decoder(self._scheme, binder, findings, env=self._ambient, values=self._values)
+        decoder = Decoder(
+            self._scheme,
+            binder,
+            findings,
+            env=self._ambient,
+            values=self._values,
+            resident=True,
+        )
         draft.spec = spec
         draft.node = decoder.node(spec)
         draft.face = decoder.interface(spec, draft.node)
@@ -157,7 +171,9 @@ class Drafter:
         parts = [digest(spec), *(digest(flow) for _, flow in sorted(binder.called.items()))]
         known = {name: self._values[name] for name in sorted(draft.values) if name in self._values}
         parts.append(msgspec.json.encode(known, order="deterministic").decode())
-        parts.append(msgspec.json.encode({name: ref.data for name, ref in self._ambient.items()}).decode())
+        parts.append(
+            msgspec.json.encode({name: ref.data for name, ref in self._ambient.items()}).decode()
+        )
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
     def find(self, reference: str, binder: Binder) -> Flow:

@@ -32,8 +32,8 @@ class Entry:
     """
 
     __slots__ = (
-        "__weakref__", "_drained", "_shared", "error", "inline", "key", "limit", "nodes", "plan", "port", "roots",
-        "running", "way",
+        "__weakref__", "_drained", "_shared", "error", "inline", "key", "limit", "nodes", "plan",
+        "port", "roots", "running", "way",
     )  # fmt: skip
 
     def __init__(
@@ -102,7 +102,9 @@ class Entry:
         except Failure as second:
             raise second.error.to_exception() from second.cause
 
-    async def _execute(self, plan: Plan, live: LiveRun, payload: Payload, fails: Fails | None) -> Payload:
+    async def _execute(
+        self, plan: Plan, live: LiveRun, payload: Payload, fails: Fails | None
+    ) -> Payload:
         process = Process(plan, live, fails=fails)
         if self.limit is None:
             return await process.answer(payload)

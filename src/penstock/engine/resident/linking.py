@@ -44,7 +44,9 @@ class Verdict(msgspec.Struct, frozen=True):
 def link(drafts: Mapping[str, Draft]) -> dict[str, Verdict]:
     """The verdict on each draft that has a node, as if all of these were the whole namespace."""
     specs = {
-        key: draft.spec for key, draft in drafts.items() if draft.spec is not None and draft.node is not None
+        key: draft.spec
+        for key, draft in drafts.items()
+        if draft.spec is not None and draft.node is not None
     }
     by_id = {spec.id: key for key, spec in specs.items() if spec.id}
     missing: dict[str, tuple[str, ...]] = {}
@@ -118,7 +120,7 @@ def _wire(drafts: Mapping[str, Draft], present: Mapping[str, NodeSpec]) -> tuple
         port: {} for key in wiring.entries for port in faces[key].inputs
     }
     check_feeds(msgspec.structs.replace(whole, inputs=inputs), wiring)
-    check_calls(wiring)
+    check_calls(wiring, shared=True)
     return wiring, findings
 
 

@@ -20,6 +20,7 @@ from penstock.core.payload import Error, Payload
 from penstock.core.spec import FlowSpec, Link, NodeSpec
 from penstock.engine.binding import Binder
 from penstock.engine.compiler import compile_spec
+from penstock.engine.resident.heads import CatchingHead, Head
 
 if TYPE_CHECKING:
     from penstock.core.spec import EnvRef
@@ -79,8 +80,8 @@ class Recorder:
         try:
             return await run.result()
         except RunFailed as failure:
-            assert isinstance(failure.error, Error)
-            raise failure.error.to_exception() from failure
+            error: Error = failure.error
+            raise error.to_exception() from failure
         except (RunCancelled, RunTimeout) as failure:
             raise Error.from_exception(failure, node=entry.key).to_exception() from failure
         except asyncio.CancelledError:
@@ -121,16 +122,14 @@ class Recorder:
             nodes=(_head(trigger, links), *(_inner(symbols[key]) for key in reached)),
             env=dict(self._ambient),
         )
-        return compile_spec(
-            spec, self._scheme, binder=Binder(self._find), values=self._values()
-        )
+        return compile_spec(spec, self._scheme, binder=Binder(self._find), values=self._values())
 
 
 def _head(trigger: Symbol, links: list[Link]) -> NodeSpec:
     """The node that stands for the trigger: it passes its payload on, and catches what fails."""
     catches = any(each.port == "error" for each in links)
     return NodeSpec(
-        kind="try" if catches else "nop",
+        kind=CatchingHead.kind if catches else Head.kind,
         name=trigger.key,
         links=tuple(
             msgspec.structs.replace(each, port="error" if each.port == "error" else "out", at=())

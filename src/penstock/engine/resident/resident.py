@@ -16,6 +16,7 @@ from penstock.engine.observation import masked
 from penstock.engine.observer import Subject
 from penstock.engine.redaction import Redactor
 from penstock.engine.resident import entry as entries
+from penstock.engine.resident import syscalls
 from penstock.engine.resident.draft import Draft, Drafter, Sheet
 from penstock.engine.resident.recorded import Recorder
 from penstock.engine.resident.roots import Roots
@@ -25,6 +26,7 @@ from penstock.engine.resident.trigger import TriggerContext
 
 if TYPE_CHECKING:
     from penstock.engine.catalog.values import Values
+    from penstock.engine.flow import Flow
     from penstock.engine.runtime import Runtime
 
 RETRY_SECONDS: Final = 1.0
@@ -77,6 +79,7 @@ class Resident:
             failed=self._failed,
             drain_seconds=drain_seconds,
         )
+        runtime.syscalls.update(syscalls.table(self, self._specs, values))
         self._moved = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
 
@@ -105,7 +108,20 @@ class Resident:
 
     async def refresh(self) -> None:
         """Carry out what was asked of the table: a node taken down, or put up again."""
-        await self.table.update(self._drafts)
+        await self._reload(changes=0)
+
+    def refresh_soon(self) -> None:
+        """The same behind the back of who asks, who may be part of what is to go."""
+        self.runtime.own(self.refresh(), f"penstock:refresh:{self.namespace}")
+
+    def renew(self, key: str) -> None:
+        """Have a node made anew by the next refresh."""
+        self._drafts.pop(key, None)
+        self.table.put_up(key)
+
+    def flow(self, name: str) -> Flow:
+        """A flow of this namespace. Raises EntryNotFound, or DocumentError when it is broken."""
+        return self._drafter().flow(name)
 
     # --- following ----------------------------------------------------------------
 
@@ -175,7 +191,9 @@ class Resident:
     def _draft_all(self, *, values_changed: bool) -> dict[str, Draft]:
         """The drafts of all sheets; those of unchanged sheets are kept, with their nodes."""
         flows = {sheet.name: sheet for sheet in self._sheets.values() if sheet.is_flow}
-        changed = {name for name in flows.keys() | self._flows if flows.get(name) is not self._flows.get(name)}
+        changed = {
+            name for name in flows.keys() | self._flows if flows.get(name) is not self._flows.get(name)
+        }
         self._flows = flows
         drafter = self._drafter()
         former = {draft.sheet.id: draft for draft in self._drafts.values()}

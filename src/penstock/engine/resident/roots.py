@@ -93,6 +93,7 @@ class Roots:
             threads=runtime.threads,
             leases=runtime.leases,
             prepare=runtime.revisions.prepare,
+            syscalls=runtime.syscalls,
             observer=runtime.observer,
             subject=Subject(self.flow.namespace, key, fid) if runtime.observer else None,
         )

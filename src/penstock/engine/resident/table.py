@@ -109,7 +109,9 @@ class SymbolTable:
         leaving = [key for key in self._dependents_first(self.symbols) if key not in kept]
         # A trigger's socket must be free for its successor, so it goes before anything comes.
         await self._stop(key for key in leaving if isinstance(self.symbols[key].node, Trigger))
-        fresh = await self._load_all([Symbol(chosen[key], verdicts[key]) for key in order if key not in kept])
+        fresh = await self._load_all(
+            [Symbol(chosen[key], verdicts[key]) for key in order if key not in kept]
+        )
         if fresh is None:
             return False
         gone = [self.symbols.pop(key) for key in leaving if key in self.symbols]
@@ -258,7 +260,11 @@ class SymbolTable:
         """Run what hangs from `init` or `term` of a node, as a root process."""
         links = [each for each in symbol.life if each.port == port and each.node in around]
         if links:
-            about = {"name": symbol.key, "kind": symbol.spec.kind, "revision": symbol.draft.sheet.revision}
+            about = {
+                "name": symbol.key,
+                "kind": symbol.spec.kind,
+                "revision": symbol.draft.sheet.revision,
+            }
             await Ways(self.roots, around).along(symbol.key, port, links).answer(about)
 
     # --- linking ------------------------------------------------------------------
@@ -331,7 +337,6 @@ class SymbolTable:
             status=status,
             reason=reason,
         )
-
 
     def _wrong_with(self, draft: Draft, verdict: Verdict | None) -> str:
         if draft.problems:

@@ -10,6 +10,7 @@ from penstock.core.errors import RunExists
 from penstock.core.payload import Error, Payload
 from penstock.engine.fid import fid_at, time_of
 from penstock.engine.firing import Failure
+from penstock.engine.kind import Trigger
 from penstock.engine.observation import masked
 from penstock.engine.observer import Observer, Subject
 
@@ -51,7 +52,7 @@ class TriggerContext:
         self._recorder = recorder
         self._shared = shared
         self._failed = failed
-        self._durable = symbol.node.durable  # type: ignore[attr-defined] - it is a Trigger
+        self._durable = isinstance(symbol.node, Trigger) and symbol.node.durable
         self._entries: dict[str, Entry] = {}
         self._earlier: list[Entry] = []
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -7,12 +7,12 @@ from collections.abc import Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import PenstockError, RequestRefused
+from penstock.core.errors import NodeError, PenstockError, RequestRefused
 from penstock.core.payload import Payload
 from penstock.kinds.http.payload import payload_of
-from penstock.kinds.http.problem import problem
-from penstock.kinds.http.reply import respond
+from penstock.kinds.http.reply import ReplyError, respond
 from penstock.server.messages import Response
+from penstock.server.problem import problem
 
 if TYPE_CHECKING:
     from penstock.engine.resident.trigger import TriggerContext
@@ -47,23 +47,16 @@ class Exchange:
             try:
                 self._response = respond(payload, self._accept)
             except RequestRefused as refusal:
-                self._response = respond(problem(refusal.status, refusal.message), "")
+                self._response = problem(refusal.status, refusal.message)
             except PenstockError as error:
                 self._response = self.failure(error)
         return self._response
 
     def failure(self, error: PenstockError) -> Response:
         """The answer to what nobody caught: nothing of the inside, but an id that the log has, too."""
-        number = secrets.token_hex(8)
-        self._ctx.warn(
-            f"a request was answered with 500: {error.message}",
-            id=number,
-            code=getattr(error, "code", type(error).__name__),
-            failed_node=getattr(error, "node", ""),
-            remedy=error.remedy,
-        )
+        number = failed(self._ctx, error, "a request was answered with 500")
         detail = "the request could not be answered; the log tells more about this id"
-        return respond(problem(500, detail, id=number), "")
+        return problem(500, detail, id=number)
 
     async def later(self, process: Coroutine[Any, Any, Payload]) -> Response:
         """The response of a process that takes its time."""
@@ -101,3 +94,20 @@ def proceed(
     if isinstance(answer, CoroutineType):
         return exchange.later(answer)
     return exchange.response(answer)
+
+
+def failed(ctx: TriggerContext, error: PenstockError, what: str) -> str:
+    """Tell the log of a failure that a client only hears of, under the id that is returned.
+
+    Of a process it says which node failed, and how: the rest was told, without secrets, when the
+    process ended. A mistake in the answer itself is told here alone, and holds no secret.
+    """
+    number = secrets.token_hex(8)
+    facts = {"id": number, "code": getattr(error, "code", type(error).__name__)}
+    if isinstance(error, ReplyError):
+        what = f"{what}: {error.message}"
+        facts["remedy"] = error.remedy
+    elif isinstance(error, NodeError):
+        facts["failed_node"] = error.node
+    ctx.warn(what, **facts)
+    return number

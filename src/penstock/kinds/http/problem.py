@@ -19,7 +19,6 @@ def problem(
         "status": status,
         "headers": {"content-type": PROBLEM_JSON, **(headers or {})},
         "body": {
-            "type": "about:blank",
             "title": HTTPStatus(status).phrase,
             "status": status,
             "detail": detail,

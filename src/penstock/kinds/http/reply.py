@@ -43,16 +43,26 @@ _HOP_BY_HOP: Final = frozenset(
 _BODILESS: Final = frozenset({204, 205, 304})
 
 
+class ReplyError(NodeError):
+    """An answer that cannot be sent: a mistake in the graph. It shows no value of a header."""
+
+    code = "http.reply"
+
+
+def is_response(payload: Payload) -> bool:
+    """Whether a payload says a response."""
+    return type(payload) is dict and bool(payload) and payload.keys() <= _KEYS
+
+
 def respond(payload: Payload, accept: str) -> Response:
     """The response for what a graph answered; accept: what the client would like.
 
-    Raises NodeError `http.reply`, which says what is to be mended in the graph, and
-    RequestRefused with status 406 when the client wants none of the forms that there are. An
-    `Error` is raised again.
+    Raises ReplyError, which says what is to be mended in the graph, and RequestRefused with
+    status 406 when the client wants none of the forms that there are. An `Error` is raised again.
     """
     if payload is None:
         return Response(204)
-    if type(payload) is dict and payload and payload.keys() <= _KEYS:
+    if is_response(payload):
         return _said(payload, accept)
     if type(payload) is Error:
         raise payload.to_exception()
@@ -185,8 +195,13 @@ def _texts(name: str, value: Payload) -> Iterator[str]:
         yield text
 
 
-def _mistake(message: str, remedy: str) -> NodeError:
-    return NodeError(message, code="http.reply", remedy=remedy)
+def json_of(body: Payload) -> bytes:
+    """The JSON that a client gets. Raises ReplyError."""
+    return _encoded(body, JSON)
+
+
+def _mistake(message: str, remedy: str) -> ReplyError:
+    return ReplyError(message, remedy=remedy)
 
 
 def _shown(value: Any) -> Any:

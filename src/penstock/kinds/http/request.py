@@ -51,6 +51,7 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
 
     idempotency_key (default true): a POST or PATCH carries a header Idempotency-Key, which is
     the same for every attempt, so that the server can tell a repetition from a new request.
+    Where traces are made, the header `traceparent` goes along.
 
     Ports: url, method, headers, query, body → status, body, headers. Header names are in lower
     case; `set-cookie` is a list. `in` only says when: its payload is not used.
@@ -115,6 +116,8 @@ class HttpRequest(Action, kind="http.request", aliases=("http",)):
         method = _method(inputs["method"])
         url = complete(inputs["url"], inputs["query"])
         headers, body = self._content(inputs, method, ctx.idempotency_key)
+        if (trace := ctx.traceparent) and not any(name.lower() == "traceparent" for name in headers):
+            headers["traceparent"] = trace
         ctx.message(f"{method} {masked(url)}")
         with told(method, url):
             async with self._pool().request(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import msgspec
 
@@ -11,12 +10,10 @@ from penstock.core.errors import NodeError
 from penstock.core.payload import Payload
 from penstock.core.ports import Port, Ports, family
 from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
+from penstock.kinds.http.methods import parse_methods
+from penstock.kinds.http.missed import missed
 from penstock.kinds.http.problem import problem
 from penstock.kinds.http.routes import ANY, Routes
-
-_METHOD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}")
-_SHOWN: Final = 200
-"""Characters of a path that an answer repeats."""
 
 
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +27,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str | list[str] = ANY
 
 
-class Router(Action, kind="router", pure=True, normalised=True):
+class Router(Action, kind="router", aliases=("http.router",), pure=True, normalised=True):
     """Send a request to the port of the route that fits its method and path.
 
     Config: routes, a list of `method` (one, or a list; `*`, the default, is every method), `path`
@@ -90,7 +87,7 @@ class Router(Action, kind="router", pure=True, normalised=True):
                 message = f"there is no port `{route.port}`; write `out[{number}]`"
                 mistakes.append(FieldError(("routes", number, "port"), message))
             try:
-                methods = _methods(route.method)
+                methods = parse_methods(route.method)
             except ValueError as error:
                 mistakes.append(FieldError(("routes", number, "method"), str(error)))
                 continue
@@ -112,33 +109,11 @@ class Router(Action, kind="router", pure=True, normalised=True):
         except ValueError as error:
             return {"miss": problem(400, str(error))}
         if match is None:
-            return {"miss": self._missed(method, path)}
+            return {"miss": missed(self.table, method, path)}
         if not match.params and "params" in request:
             return {match.target: request}
         params = {**(request.get("params") or {}), **match.params}
         return {match.target: {**request, "params": params}}
-
-    def _missed(self, method: str, path: str) -> Payload:
-        methods = self.table.methods(path)
-        shown = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…"
-        if not methods:
-            return problem(404, f"there is nothing at `{shown}`")
-        allow = ", ".join(sorted(methods))
-        if method == "OPTIONS":
-            return {"status": 204, "headers": {"allow": allow}}
-        detail = f"`{method:.40}` is not allowed at `{shown}`; allowed: {allow}"
-        return problem(405, detail, headers={"allow": allow})
-
-
-def _methods(method: str | list[str]) -> list[str]:
-    """The methods of a route in upper case. Raises ValueError."""
-    methods = [method] if isinstance(method, str) else method
-    if not methods:
-        raise ValueError("name a method, or leave the field out for every method")
-    for name in methods:
-        if not _METHOD.fullmatch(name):
-            raise ValueError(f"`{name}` is no method; write GET, a list such as [GET, POST], or `*`")
-    return list(dict.fromkeys(name.upper() for name in methods))
 
 
 def _not_a_request(payload: Payload) -> NodeError:

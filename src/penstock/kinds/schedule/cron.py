@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import Final
@@ -98,16 +99,23 @@ class Cron(Scheduled, kind="cron", aliases=("time.cron",)):
         if never:
             raise FieldError(name, f"`{text}` never comes: no such day in 50 years")
 
+    def describe(self) -> str:
+        return f"{self.schedule or self.cron} ({self.timezone})"
+
     def after(self, moment: float) -> Iterator[float]:
-        ticks = CronSim(self.expression, datetime.fromtimestamp(moment, self.zone))
+        ticks = CronSim(self.expression, self._second(moment))
         # In an hour that comes twice, the library may begin with what was in the first one.
         return (tick for tick in map(datetime.timestamp, ticks) if tick > moment)
 
     def until(self, moment: float) -> Iterator[float]:
         # With a fraction of a second, the library begins with the whole second itself.
-        start = datetime.fromtimestamp(moment, self.zone).replace(microsecond=1)
+        start = self._second(moment).replace(microsecond=1)
         ticks = CronSim(self.expression, start, reverse=True)
         return (tick for tick in map(datetime.timestamp, ticks) if tick <= moment)
+
+    def _second(self, moment: float) -> datetime:
+        """The second that a moment is in: rounding could lead to the next one."""
+        return datetime.fromtimestamp(math.floor(moment), self.zone)
 
 
 def _zone(name: str) -> tzinfo:

@@ -48,6 +48,9 @@ class Interval(Scheduled, kind="time.interval", aliases=("interval",)):
         if self.period_us < 10_000:
             raise FieldError("every", f"`{self.every}` is too short; 10ms is the least")
 
+    def describe(self) -> str:
+        return f"every {self.every}"
+
     def after(self, moment: float) -> Iterator[float]:
         ticks = (self._tick(number) for number in count(self._number(moment)))
         return dropwhile(lambda tick: tick <= moment, ticks)

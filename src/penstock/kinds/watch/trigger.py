@@ -94,6 +94,9 @@ class Watch(Trigger, kind="file.watch", aliases=("watch",)):
         self._slots = asyncio.Semaphore(self.concurrency)
         self._serving = ctx.own(self._serve(ctx, self._watcher), f"{self.kind}:{ctx.node}")
 
+    def describe(self) -> str:
+        return ", ".join(self._paths)
+
     async def close(self) -> None:
         self._serving.cancel()
         with contextlib.suppress(TimeoutError):

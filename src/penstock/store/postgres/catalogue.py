@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import StoreError
 from penstock.store.catalogue.revise import revise
 from penstock.store.catalogue.rows import from_columns, retired, to_columns, to_heads
 from penstock.store.postgres import statements
+from penstock.store.postgres.news import RETRY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from penstock.core.catalog import Collection, Entry, Write
     from penstock.store.postgres.line import Line
     from penstock.store.postgres.news import News
-
-RETRY_SECONDS: Final = 0.5
-"""How often a follower tries whether a database that went away is back."""
 
 
 class PostgresCatalogue:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 QUIET_SECONDS: Final = 0.01
 """Commits closer together than this are told together."""
 
+RETRY_SECONDS: Final = 0.5
+"""How often whoever waits tries whether a database that went away is back."""
+
 _LONGEST: Final = 7000
 """Bytes of a notification; PostgreSQL takes fewer than 8,000."""
 

@@ -19,7 +19,7 @@ from penstock.store.postgres.catalogue import PostgresCatalogue
 from penstock.store.postgres.columns import Chunk
 from penstock.store.postgres.lease import Lease
 from penstock.store.postgres.line import Line, driver
-from penstock.store.postgres.news import News
+from penstock.store.postgres.news import RETRY_SECONDS, News
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -238,17 +238,19 @@ class PostgresStore(Catalogued):
         before: str = "",
         limit: int | None = None,
     ) -> list[RunRow]:
-        wanted: list[tuple[str, Any]] = []
-        if before:
-            wanted.append(("fid < ", before))
+        where, order = ["fid < $1"], "fid DESC"
+        values: list[Any] = [before or rows.LAST_FID]
         if flow:
-            wanted.append(("flow = ", flow))
+            # As a list, so that `flow` counts as part of the order, which only `runs_flow` has. For
+            # `flow = $2 ORDER BY fid` the planner may walk all runs, from the newest to this flow's.
+            values.append([flow])
+            where.append("flow = ANY ($2)")
+            order = "flow DESC, fid DESC"
         if states:
-            wanted.append(("state = ANY ", [state.value for state in states]))
-        clauses = [f"{clause}(${number})" for number, (clause, _) in enumerate(wanted, 1)]
-        where = f"WHERE {' AND '.join(clauses)} " if clauses else ""
-        values = [value for _, value in wanted]
-        return await self._select(f"{where}ORDER BY fid DESC LIMIT ${len(wanted) + 1}", *values, limit)
+            values.append([state.value for state in states])
+            where.append(f"state = ANY (${len(values)})")
+        clause = f"WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ${len(values) + 1}"
+        return await self._select(clause, *values, limit)
 
     async def _select(self, clause: str, *parameters: Any) -> list[RunRow]:
         async with self._reading as connection:
@@ -333,7 +335,10 @@ class PostgresStore(Catalogued):
                     async with self._keeping as connection:  # which also listens again if it has to
                         found = await connection.fetch(statements.SELECT_SIGNALS, self._lease.name)
                 except StoreError:
-                    found = []  # the words wait until the database is back
+                    if not self._keeping.is_open:
+                        raise
+                    await bell.rings(within=RETRY_SECONDS)  # the words wait until it is back
+                    continue
                 for key, fid, signal in found:
                     yield fid, signal
                     with contextlib.suppress(StoreError):  # one that stays is told again

@@ -1,0 +1,1 @@
+"""Specs and values of the store, on the command line."""

@@ -1,0 +1,1 @@
+"""`penstock start`: a resident runtime in the foreground."""

@@ -1,0 +1,49 @@
+"""Log lines: what a log tells of a resident runtime besides what the engine's observers tell."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from penstock.cli.start.view import View
+from penstock.telemetry.log_output import FIELDS
+
+if TYPE_CHECKING:
+    from penstock.core.errors import PenstockError
+    from penstock.engine.catalog.draft import Change
+
+
+class LogLines(View):
+    """Tells the logger `penstock.start`."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__()
+        self._namespace = namespace
+        self._logger = logging.getLogger("penstock.start")
+
+    def applied(self, changes: Sequence[Change]) -> None:
+        self._tell("applied", **{str(action): count for action, count in _counted(changes).items()})
+
+    def refused(self, error: PenstockError) -> None:
+        self._logger.error("not applied", extra={FIELDS: self._facts(reason=str(error))})
+
+    def observed(self, address: str) -> None:
+        self._tell("observed", address=address)
+
+    def serves(self, key: str, kind: str, place: str) -> None:
+        self._tell("serving", node=key, kind=kind, **({"at": place} if place else {}))
+
+    def stopping(self) -> None:
+        self._tell("stopping")
+
+    def _tell(self, text: str, **facts: Any) -> None:
+        self._logger.info(text, extra={FIELDS: self._facts(**facts)})
+
+    def _facts(self, **facts: Any) -> dict[str, Any]:
+        return {"namespace": self._namespace, **facts}
+
+
+def _counted(changes: Sequence[Change]) -> Counter[str]:
+    return Counter(str(change.action) for change in changes)

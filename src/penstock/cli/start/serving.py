@@ -1,0 +1,190 @@
+"""Serving a namespace, from the opening of the store to the last word."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from penstock.cli.app import App
+from penstock.cli.exits import Exit
+from penstock.cli.signals import LEAVE, leave, leave_at_once, signals
+from penstock.cli.start.applying import Applying
+from penstock.cli.start.log_lines import LogLines
+from penstock.cli.start.screen import Screen
+from penstock.cli.start.sources import Sources
+from penstock.engine.catalog.specs import Specs
+from penstock.engine.catalog.values import Values
+from penstock.engine.observer import together
+from penstock.engine.resident.resident import Resident
+from penstock.engine.runtime import Runtime
+from penstock.store.vault import Vault
+from penstock.telemetry.health import loader_follows, store_answers
+from penstock.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from penstock.cli.start.view import View
+    from penstock.engine.redaction import Redactor
+    from penstock.telemetry.log_output import Format
+
+CUT_SECONDS: Final = 0.1
+"""How often what begins although its time is up is ended."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line asks for.
+
+    variables: texts for the templates of all specs. drain_seconds: how long what is under way
+    may go on when everything is to end.
+    """
+
+    namespace: str
+    paths: tuple[str, ...] = ()
+    watch: bool = False
+    variables: Mapping[str, str] = {}
+    drain_seconds: float = 10.0
+
+
+def serve(app: App, order: Order) -> Exit:
+    """Serve until a signal ends it. Raises PenstockError when it cannot begin."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return leave(runner.run(_Serving(app, order).run()))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The fastest event loop there is."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+class _Serving:
+    """One `penstock start`."""
+
+    def __init__(self, app: App, order: Order) -> None:
+        self._app = app
+        self._order = order
+        self._loader = app.loader()
+        self._store = app.open_store()
+        self._values = Values(self._store, vault=Vault(app.keys()))
+        self._view = _view(app, order.namespace)
+        self._telemetry = self._make_telemetry()
+        self._resident: Resident | None = None
+        self._stop = asyncio.Event()
+        self._was_cut = False
+
+    async def run(self) -> Exit:
+        """Serve until a signal comes, and bring what is under way to its end."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._signals())
+            await stack.enter_async_context(self._telemetry)
+            for host, port in self._telemetry.addresses:
+                self._view.observed(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            await self._store.open()
+            stack.push_async_callback(self._store.close)
+            applying = self._applying()
+            if self._order.paths:
+                await applying.once()
+            runtime = await stack.enter_async_context(await self._make_runtime())
+            self._resident = self._make_resident(runtime)
+            async with self._resident:
+                self._telemetry.health.serve()
+                if self._order.watch:
+                    runtime.own(applying.after_each_save(), "penstock:watch")
+                await self._stop.wait()
+                self._telemetry.health.drain()
+                cutting = runtime.own(self._cut_short(self._resident), "penstock:cut")
+            cutting.cancel()
+        return Exit.CANCELLED if self._was_cut else Exit.COMPLETED
+
+    # --- the parts ------------------------------------------------------------------
+
+    def _make_telemetry(self) -> Telemetry:
+        settings, console = self._app.settings, self._app.console
+        trace = {"true": True, "false": False}.get(settings["trace"])
+        return Telemetry(
+            log=_log_format(self._app),
+            level=settings["log_level"],
+            stream=console.stderr,
+            color=console.coloured(console.stderr),
+            observe=settings["observe"],
+            trace=trace,
+            secrets=self._secrets,
+        )
+
+    def _secrets(self) -> Redactor | None:
+        return None if self._resident is None else self._resident.roots.flow.redactor
+
+    def _applying(self) -> Applying:
+        return Applying(
+            Sources(self._order.paths),
+            specs=Specs(self._store, scheme=self._loader.scheme),
+            namespace=self._order.namespace,
+            view=self._view,
+        )
+
+    async def _make_runtime(self) -> Runtime:
+        # Recorded runs go on as soon as the runtime is open, and may need the values.
+        self._loader.values |= await self._values.payloads(self._order.namespace)
+        others = [] if self._telemetry.observer is None else [self._telemetry.observer]
+        observer = together(*others, self._view)
+        return Runtime(self._store, loader=self._loader, observer=observer)
+
+    def _make_resident(self, runtime: Runtime) -> Resident:
+        resident = Resident(
+            runtime,
+            self._order.namespace,
+            values=self._values,
+            env=self._order.variables,
+            drain_seconds=self._order.drain_seconds,
+        )
+        self._view.follow(resident)
+        self._telemetry.health.add("store", store_answers(self._store))
+        follows = loader_follows(self._store, reached=resident.reached)
+        self._telemetry.health.add("loader", follows)
+        return resident
+
+    # --- the end ----------------------------------------------------------------------
+
+    def _signals(self) -> AbstractContextManager[None]:
+        handlers = {number: partial(self._heed, number) for number in (signal.SIGINT, *LEAVE)}
+        return signals(handlers, stuck=self._say_stuck)
+
+    def _heed(self, number: signal.Signals) -> None:
+        if number.name == "SIGHUP":
+            self._app.console.hang_up()
+        if self._stop.is_set():
+            leave_at_once(Exit.CANCELLED)
+        self._stop.set()
+        self._view.stopping()
+
+    def _say_stuck(self) -> None:
+        self._app.console.say("left at once; recorded runs go on at the next start")
+
+    async def _cut_short(self, resident: Resident) -> None:
+        """End what is still under way when its time is up, and what begins even then."""
+        await asyncio.sleep(self._order.drain_seconds)
+        while True:
+            for process in list(resident.roots.processes):
+                self._was_cut |= resident.roots.cancel(process)
+            await asyncio.sleep(CUT_SECONDS)
+
+
+def _log_format(app: App) -> Format | None:
+    """How log lines look; None where a person is to see the screen instead."""
+    wanted = app.settings["log"]
+    if wanted == "auto":
+        return None if app.console.interactive else "pretty"
+    return cast("Format", wanted)
+
+
+def _view(app: App, namespace: str) -> View:
+    return Screen(app.console, namespace) if _log_format(app) is None else LogLines(namespace)

@@ -1,0 +1,1 @@
+"""`penstock test`: the tests that a graph has of itself."""

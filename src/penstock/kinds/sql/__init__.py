@@ -1,0 +1,1 @@
+"""The kind that speaks with databases."""

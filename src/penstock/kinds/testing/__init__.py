@@ -1,0 +1,1 @@
+"""Kinds that check what others answer."""
