@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from penstock.cli.catalogue import entry
-from penstock.engine.kind import Control, Node
+from penstock.engine.kind import Control, Node, Trigger
 
 INDEX_HEAD = """# Kinds
 
@@ -29,7 +29,8 @@ def index(kinds: Iterable[type[Node]]) -> str:
 def page(kind: type[Node]) -> str:
     """The page of one kind, as Markdown."""
     found = entry(kind)
-    sort = "control node" if issubclass(kind, Control) else "action"
+    sorts = {Control: "control node", Trigger: "trigger"}
+    sort = next((word for base, word in sorts.items() if issubclass(kind, base)), "action")
     facts = [sort, "pure" if kind.pure else "effectful"]
     if found.aliases:
         facts.append("also called " + ", ".join(f"`{alias}`" for alias in found.aliases))

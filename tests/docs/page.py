@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import re
+import socket
 import tomllib
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 WEB = "http://localhost:8000"
 """Where pages say that they serve their folder; the test serves it on a free port instead."""
 
+SERVED = "8080"
+"""The port on which pages serve graphs of their own; the test takes a free one instead."""
+
 SUFFIXES = {"json": "json", "python": "py", "toml": "toml", "yaml": "yaml"}
 
 
@@ -31,6 +35,8 @@ def follow(text: str, folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         if WEB in text:
             text = text.replace(WEB, stack.enter_context(_serve(folder)))
+        if SERVED in text:
+            text = text.replace(SERVED, str(_free_port()))
         reader = Reader(stack.enter_context(Terminal(folder)), folder)
         for snippet in snippets_of(text):
             if not snippet.not_run:
@@ -118,6 +124,12 @@ def _serve(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -49,7 +49,9 @@ def test_example_of_a_kind_runs(kind: str, pages: dict[str, str], tmp_path: Path
         found for found in snippets_of(pages[f"reference/kinds/{kind}.md"]) if found.language == "yaml"
     ]
     world, arguments = WORLD.get(kind, "true"), ARGUMENTS.get(kind, "")
-    commands = f"$ {world}\n…\n$ penstock run example.yaml {arguments}\n…\n"
+    # A resident graph would run until it is stopped.
+    command = "validate" if example.body.startswith("- ") else "run"
+    commands = f"$ {world}\n…\n$ penstock {command} example.yaml {arguments}\n…\n"
     follow(f'```yaml title="example.yaml"\n{example.body}```\n\n```console\n{commands}```\n', tmp_path)
 
 

@@ -110,8 +110,22 @@ def test_custom_kind_remembers_across_runs(tmp_path: Path) -> None:
     ]
 
 
+def test_a_graph_passes_the_tests_that_it_has_of_itself(tmp_path: Path) -> None:
+    done = penstock("test", "-f", str(EXAMPLES / "report.yaml"), folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "2 tests, all passed"
+
+
 def test_every_example_is_run_by_a_test_and_listed() -> None:
-    elsewhere = {"orders.yaml", "zen.yaml", "pipeline.json", "custom_kind.py", "custom_kind.yaml"}
+    elsewhere = {
+        "api.yaml",
+        "orders.yaml",
+        "report.yaml",
+        "zen.yaml",
+        "pipeline.json",
+        "custom_kind.py",
+        "custom_kind.yaml",
+    }
     files = {path.name for path in EXAMPLES.iterdir() if path.suffix in {".json", ".py", ".yaml"}}
     listed = set(re.findall(r"^\| `([^`]+)`", (EXAMPLES / "README.md").read_text("utf-8"), re.MULTILINE))
     assert files == RESULTS.keys() | elsewhere

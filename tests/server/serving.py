@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from penstock.core.clock import Clock
 from penstock.engine.clock import SystemClock
 from penstock.server import Handler, Limits, Request, Response, Server
+
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
 
 PATIENCE_SECONDS = 10.0
 
@@ -50,7 +52,7 @@ def port_of(server: Server) -> int:
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop turn until something holds. Raises TimeoutError after 10 seconds."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.001)
 
 
@@ -91,7 +93,7 @@ class Wire:
         self._server = server
         self._tls = tls
 
-    async def __aenter__(self) -> Wire:
+    async def __aenter__(self) -> Self:
         self.reader, self.writer = await asyncio.open_connection(
             "127.0.0.1",
             port_of(self._server),
@@ -126,7 +128,9 @@ class Wire:
             version, status, _ = first.split(" ", 2)
             assert version == "HTTP/1.1"
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-            return Answer(int(status), headers, b"" if bodiless else await self._body(int(status), headers))
+            return Answer(
+                int(status), headers, b"" if bodiless else await self._body(int(status), headers)
+            )
 
     async def _body(self, status: int, headers: dict[str, str]) -> bytes:
         if status in (101, 100, 204, 304):
@@ -156,7 +160,11 @@ class Wire:
 
 
 def request(
-    method: str = "GET", target: str = "/", body: bytes | None = None, *headers: str, version: str = "1.1"
+    method: str = "GET",
+    target: str = "/",
+    body: bytes | None = None,
+    *headers: str,
+    version: str = "1.1",
 ) -> bytes:
     """A request in bytes, with Host and, where there is a body, its length."""
     lines = [f"{method} {target} HTTP/{version}", "Host: localhost", *headers]

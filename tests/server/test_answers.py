@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from email.utils import parsedate_to_datetime
 
 import pytest
+from tests.server.serving import Wire, echo, exchange, request, serving
 
 from penstock.core.errors import ClientGone, RequestRefused
 from penstock.server import Handler, Request, Response
 from penstock.testing.clock import FakeClock
-from tests.server.serving import Wire, echo, exchange, request, serving
 
 
 def answering(response: Response) -> Handler:
@@ -75,10 +75,10 @@ async def test_head_tells_the_length_and_sends_nothing() -> None:
 
 
 async def test_head_may_tell_the_length_of_a_body_that_was_not_made() -> None:
-    async with serving(answering(Response(200, [("Content-Length", "70")]))) as server:
-        async with Wire(server) as wire:
-            await wire.send(request("HEAD"))
-            assert (await wire.answer(bodiless=True)).headers["content-length"] == "70"
+    response = Response(200, [("Content-Length", "70")])
+    async with serving(answering(response)) as server, Wire(server) as wire:
+        await wire.send(request("HEAD"))
+        assert (await wire.answer(bodiless=True)).headers["content-length"] == "70"
 
 
 async def test_head_of_a_streamed_body_closes_what_would_have_made_it() -> None:

@@ -8,9 +8,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.store.processes import child, line, tell
+from tests.store.processes import PATIENCE_SECONDS, child, line, tell
 
 from penstock.core.catalog import Collection
+from penstock.core.errors import StoreError
 from penstock.store import bells, open_store
 from penstock.store.sqlite import SqliteStore
 from penstock.testing.conformance import opened
@@ -128,6 +129,16 @@ async def test_the_bell_of_a_killed_follower_is_removed_by_the_next_writer(tmp_p
         await follower.wait()
         await store.write([spec("a")], at=1.0)
         assert list(hung.iterdir()) == []
+
+
+async def test_a_follower_of_a_store_that_was_closed_is_told_so(url: str) -> None:
+    async with opened(lambda: open_store(url)) as store, asyncio.timeout(PATIENCE_SECONDS):
+        followers = [asyncio.ensure_future(anext(store.changes(after=0))) for _ in range(3)]
+        await asyncio.wait(followers, timeout=0)
+        await store.close()
+        for follower in followers:
+            with pytest.raises(StoreError, match="not open"):
+                await follower
 
 
 async def test_two_processes_that_saw_the_same_revision_do_not_overwrite_each_other(url: str) -> None:

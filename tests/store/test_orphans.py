@@ -10,7 +10,7 @@ import pytest
 from tests.store.processes import child, line, tell
 
 from penstock.core.store import Shift
-from penstock.store import sqlite
+from penstock.store import orphans
 from penstock.store.sqlite import SqliteStore
 from penstock.testing.conformance import fid, opened
 
@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "ORPHANED_SECONDS", 0.01)
+    monkeypatch.setattr(orphans, "LOOK_SECONDS", 0.01)
 
 
 async def heard(store: SqliteStore) -> asyncio.Future[Shift]:
@@ -45,7 +45,7 @@ async def test_the_death_of_a_runtime_is_told_soon(path: Path) -> None:
         began = time.monotonic()
         other.kill()
         assert await shift is Shift.ORPHANED
-        assert time.monotonic() - began < sqlite.ORPHANED_SECONDS + 1
+        assert time.monotonic() - began < orphans.LOOK_SECONDS + 1
         assert [row.fid for row in await store.claim()] == [fid(1)]
 
 
@@ -56,7 +56,7 @@ async def test_a_runtime_that_leaves_runs_behind_tells_it_at_once(path: Path) ->
         began = time.monotonic()
         await tell(other)
         assert await shift is Shift.ORPHANED
-        assert time.monotonic() - began < sqlite.ORPHANED_SECONDS
+        assert time.monotonic() - began < orphans.LOOK_SECONDS
         assert [row.fid for row in await store.claim()] == [fid(1)]
         assert [file.stem for file in (path.parent / "journal.db.owners").iterdir()] == [store.owner]
 

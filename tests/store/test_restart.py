@@ -135,12 +135,3 @@ async def test_a_word_that_is_left_after_a_restart_reaches_its_runtime(
         await server.start()
         await other.signal(fid(1), "cancel")
         assert await heard == (fid(1), "cancel")
-
-
-async def test_a_follower_of_a_store_that_was_closed_is_told_so(postgres: str) -> None:
-    async with opened(lambda: PostgresStore(postgres)) as store, asyncio.timeout(PATIENCE_SECONDS):
-        heard = asyncio.ensure_future(anext(store.changes(after=0)))
-        await asyncio.wait([heard], timeout=0.1)
-        await store.close()
-        with pytest.raises(StoreError, match="not open"):
-            await heard

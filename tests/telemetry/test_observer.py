@@ -15,7 +15,8 @@ from tests.telemetry.watcher import Watcher
 from penstock import NodeContext, Runtime, flow, node
 from penstock.core.errors import RunCancelled, RunFailed
 from penstock.core.states import RunState
-from penstock.engine.observer import Observer, Outcome, together
+from penstock.engine.observer import Observer, Outcome, Subject, together
+from penstock.telemetry.metrics import Metrics
 from penstock.testing.clock import FakeClock
 
 SILENT = "settings: {record: none}"
@@ -230,7 +231,30 @@ async def test_a_run_cancelled_without_being_in_memory_has_its_end_told(
 
 
 class Deaf(Observer):
-    """Listens to nothing."""
+    """Hears nothing."""
+
+
+async def test_without_an_observer_nothing_is_wrapped_and_nothing_is_put_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("somebody worked for an observer that is not there")
+
+    for name in ("firing.observed_attempt", "live.observed_child", "live.Subject", "execution.Subject"):
+        monkeypatch.setattr(f"penstock.engine.{name}", refuse)
+    world = World()
+    world.gate.set()
+    text = f"""
+    flow: f
+    {SILENT}
+    nodes:
+      - {{kind: try, name: t, links: {{out: a}}}}
+      - {{kind: effect, name: a}}
+    """
+    async with Runtime("memory:") as runtime:
+        await result_of(await runtime.start(graph(text, world.effect)))
+        await result_of(await runtime.start(graph(CHAIN, world.effect)))
+    assert len(world.done) == 4
 
 
 async def test_several_observers_are_all_told_and_a_single_listener_directly() -> None:
@@ -242,6 +266,45 @@ async def test_several_observers_are_all_told_and_a_single_listener_directly() -
     alone = together(Deaf(), first)
     assert alone is not None
     assert alone.reloaded == first.reloaded
+
+
+def test_of_several_the_first_hears_first_of_what_begins_and_last_of_what_ends() -> None:
+    order: list[str] = []
+
+    class Named(Observer):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def process_began(self, process: Subject, trace: str) -> None:
+            order.append(f"{self.name} began")
+
+        def process_ended(self, *_: Any) -> None:
+            order.append(f"{self.name} ended")
+
+    both = together(Named("first"), Named("second"))
+    assert both is not None
+    both.process_began(Subject("default", "api"), "")
+    both.process_ended(Subject("default", "api"), Outcome.COMPLETED, 0.0, None)
+    assert order == ["first began", "second began", "second ended", "first ended"]
+
+
+def test_several_observers_can_be_among_several() -> None:
+    first, second, third = Watcher(), Watcher(), Watcher()
+    inner = together(first, second, Deaf())
+    assert inner is not None
+    both = together(inner, together(Deaf(), Deaf()) or Deaf(), third)
+    assert both is not None
+    both.warned(Subject("default", "api"), "late", {})
+    assert first.names() == second.names() == third.names() == ["warned"]
+
+
+def test_an_observer_says_what_it_hears_and_several_hear_what_any_of_them_does() -> None:
+    assert Watcher().hears("reloaded")
+    assert not Deaf().hears("reloaded", "warned")
+    several = together(Deaf(), Metrics())
+    assert several is not None
+    assert several.hears("run_changed", "request_done")
+    assert not several.hears("run_changed", "said")
 
 
 def test_no_observer_is_none_and_one_is_itself() -> None:

@@ -28,5 +28,5 @@ def _remember(name: str) -> Any:
 
 
 for _name in vars(Observer):
-    if not _name.startswith("_") and _name != "traceparent":
+    if not _name.startswith("_") and _name not in ("hears", "traceparent"):
         setattr(Watcher, _name, _remember(_name))

@@ -44,6 +44,13 @@ class Observer:
     same task; `trace` is the W3C `traceparent` that something belongs to, or empty.
     """
 
+    def hears(self, *names: str) -> bool:
+        """Whether any of these methods does something: else one may save the work for it."""
+        return any(
+            getattr(getattr(self, name), "__func__", None) is not getattr(Observer, name)
+            for name in names
+        )
+
     # --- runs ---------------------------------------------------------------------
 
     def run_started(self, run: Subject) -> None:
@@ -166,25 +173,27 @@ def together(*observers: Observer) -> Observer | None:
 
 
 class _Several(Observer):
-    """Tells each observer only what it listens to: one that does not costs nothing."""
+    """Tells each observer only what it hears: the others cost nothing.
+
+    The first hears first of what begins, and last of what ends, as with contexts.
+    """
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         for name in _TOLD:
-            listening = [
-                getattr(observer, name)
-                for observer in observers
-                if getattr(type(observer), name) is not getattr(Observer, name)
-            ]
-            if listening:
-                # A single listener is called without anything in between.
-                setattr(self, name, listening[0] if len(listening) == 1 else _each_of(listening))
+            hearing = [getattr(observer, name) for observer in observers if observer.hears(name)]
+            if name.endswith(("_ended", "_left")):
+                hearing.reverse()
+            if hearing:
+                # Who is alone is called without anything in between.
+                setattr(self, name, hearing[0] if len(hearing) == 1 else _each_of(hearing))
 
 
-def _each_of(listening: list[Callable[..., str | None]]) -> Callable[..., str | None]:
+def _each_of(hearing: list[Callable[..., str | None]]) -> Callable[..., str | None]:
     def tell(*facts: Any) -> str | None:
-        return [told(*facts) for told in listening][0]
+        answers = [told(*facts) for told in hearing]
+        return answers[0]
 
     return tell
 
 
-_TOLD: Final = tuple(name for name in vars(Observer) if not name.startswith("_"))
+_TOLD: Final = tuple(name for name in vars(Observer) if not name.startswith("_") and name != "hears")

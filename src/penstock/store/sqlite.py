@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from penstock.core.errors import RunExists, StoreError
 from penstock.core.payload import decode, encode
 from penstock.core.states import RunState
-from penstock.core.store import Shift
 from penstock.store import claims, rows, schema, statements
 from penstock.store.bells import Bells
 from penstock.store.blobs import BlobFolder
@@ -19,6 +18,7 @@ from penstock.store.catalogue.catalogued import Catalogued
 from penstock.store.catalogue.sqlite import SqliteCatalogue
 from penstock.store.chunks import pack, unpack
 from penstock.store.failures import Guard
+from penstock.store.orphans import orphaned
 from penstock.store.owners import Owners
 from penstock.store.transaction import Transaction
 from penstock.store.words import Words
@@ -28,13 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from penstock.core.events import Event
-    from penstock.core.store import Batch, RunChange, RunRow
+    from penstock.core.store import Batch, RunChange, RunRow, Shift
 
 _IDLE: Final = frozenset({RunState.WAITING, *(state for state in RunState if state.terminal)})
 """States in which a run writes nothing, so that nothing of it needs to be remembered."""
-
-ORPHANED_SECONDS: Final = 2.0
-"""How often it is looked whether a runtime died: a lock that the kernel releases rings no bell."""
 
 
 class SqliteStore(Catalogued):
@@ -292,24 +289,8 @@ class SqliteStore(Catalogued):
     async def hold(self) -> None:
         """Nothing to do: a lock cannot be lost."""
 
-    async def shifts(self) -> AsyncIterator[Shift]:
-        """ORPHANED within two seconds of the death of a runtime, or when one leaves runs behind."""
-        told: set[str] = set()
-        with self._bells.bell() as bell:
-            while True:
-                bell.clear()
-                dead = self._dead_owners(told)
-                news, told = dead - told, dead
-                if news:
-                    yield Shift.ORPHANED
-                await bell.rings(ORPHANED_SECONDS)
-
-    def _dead_owners(self, known: set[str]) -> set[str]:
-        try:
-            with self._guard:
-                return self._owners.dead()
-        except StoreError:
-            return known  # what cannot be seen now will be seen soon
+    def shifts(self) -> AsyncIterator[Shift]:
+        return orphaned(self._owners, guard=self._guard, bells=self._bells)
 
     async def signal(self, fid: str, signal: str) -> None:
         """Leave word for the runtime that owns this run, now or after a crash.

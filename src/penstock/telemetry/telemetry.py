@@ -12,6 +12,7 @@ from penstock.telemetry.health import Health
 if TYPE_CHECKING:
     from penstock.engine.redaction import Redactor
     from penstock.telemetry.log_output import Format
+    from penstock.telemetry.traces import Traces
 
 
 class Telemetry:
@@ -51,13 +52,14 @@ class Telemetry:
         self._trace = trace
         self._environ = environ
         self._secrets = secrets
+        self._traces: Traces | None = None
         self._parts = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as parts:
             observers: list[Observer] = []
-            trace_id = await self._open_traces(parts, observers)
-            self._open_log(parts, observers, trace_id)
+            self._open_log(parts, observers)  # first, so that the others can still say something
+            self._open_traces(parts, observers)
             await self._open_endpoint(parts, observers)
             self.observer = together(*observers)
             self._parts = parts.pop_all()
@@ -66,23 +68,7 @@ class Telemetry:
     async def __aexit__(self, *_: object) -> None:
         await self._parts.aclose()
 
-    async def _open_traces(self, parts: AsyncExitStack, observers: list[Observer]) -> Callable[[], str]:
-        """Begin to make spans, where that is wanted; what gives the id of the current trace."""
-        import os
-
-        from penstock.telemetry.trace_export import TraceExport, is_configured
-
-        environ = os.environ if self._environ is None else self._environ
-        if not (is_configured(environ) if self._trace is None else self._trace):
-            return str
-        export = TraceExport(environ)
-        parts.push_async_callback(export.close)
-        observers.append(export.traces)
-        return export.traces.trace_id
-
-    def _open_log(
-        self, parts: AsyncExitStack, observers: list[Observer], trace_id: Callable[[], str]
-    ) -> None:
+    def _open_log(self, parts: AsyncExitStack, observers: list[Observer]) -> None:
         if self._log is None:
             return
         import sys
@@ -96,10 +82,23 @@ class Telemetry:
             level=self._level,
             color=self._color,
             secrets=self._secrets,
-            trace=trace_id,
+            trace=lambda: "" if self._traces is None else self._traces.trace_id(),
         )
         parts.enter_context(output)
         observers.append(DetailedLog() if self._level == "debug" else Log())
+
+    def _open_traces(self, parts: AsyncExitStack, observers: list[Observer]) -> None:
+        import os
+
+        from penstock.telemetry.trace_export import TraceExport, is_configured
+
+        environ = os.environ if self._environ is None else self._environ
+        if is_configured(environ) if self._trace is None else self._trace:
+            export = TraceExport(environ)
+            parts.push_async_callback(export.close)
+            # In front: what the others tell of a beginning or an end is within the span.
+            observers.insert(0, export.traces)
+            self._traces = export.traces
 
     async def _open_endpoint(self, parts: AsyncExitStack, observers: list[Observer]) -> None:
         if not self._observe:

@@ -12,6 +12,7 @@ from penstock.core.errors import NodeError
 from penstock.core.payload import Error
 from penstock.kinds.testing.assertion import Assert
 from penstock.kinds.testing.difference import differences
+from penstock.kinds.testing.mock import Mock
 from penstock.kinds.testing.trial import Trial
 
 from .conftest import Calls, RunFlow, make
@@ -236,3 +237,41 @@ async def test_a_flow_can_test_itself(run_flow: RunFlow) -> None:
           - {kind: assert, name: right, that: self == 42}
         """
     assert await run_flow(document) == 42
+
+
+# --- mock -------------------------------------------------------------------------
+
+
+def test_a_mock_answers_what_was_written_down() -> None:
+    mock = make(Mock, answers={"body": {"a": 1}, "status": 200}, inputs=["url"], outputs=["headers"])
+    assert mock.run({"in": None, "url": "anything"}) == {"body": {"a": 1}, "status": 200}
+    inputs, outputs = mock.ports()
+    assert list(inputs) == ["in", "url"]
+    assert list(outputs) == ["out", "headers", "body", "status"]
+
+
+def test_a_mock_can_fail() -> None:
+    with pytest.raises(NodeError, match="no route") as caught:
+        make(Mock, answers={"error": {"code": "http.connect", "message": "no route", "details": 1}}).run(
+            {}
+        )
+    assert (caught.value.code, caught.value.details) == ("http.connect", 1)
+    with pytest.raises(NodeError, match="it was to fail"):
+        make(Mock, answers={"error": {}}).run({})
+
+
+@pytest.mark.parametrize("error", ["late", {"kode": "late"}, None])
+def test_a_failure_of_a_mock_that_says_something_else_is_refused(error: Any) -> None:
+    with pytest.raises(ValueError, match="write a mapping of code, details, message"):
+        make(Mock, answers={"error": error})
+
+
+async def test_a_mock_holds_the_place_of_a_node_in_a_flow(run_flow: RunFlow) -> None:
+    document = """
+        flow: draft
+        inputs: {url: {type: string}}
+        nodes:
+          - {kind: mock, name: fetch, inputs: [url], answers: {body: {price: 3}}, links: {body: price}}
+          - {kind: snippet, name: price, language: cel, code: self.price * 2}
+        """
+    assert await run_flow(document, url="http://nowhere") == 6

@@ -208,7 +208,7 @@ async def test_a_branch_that_keeps_the_transaction_is_told_of_in_time(lite: Worl
     branches = {"kind": "fork", "name": "fork", "links": {"out[0]": "left", "out[1]": "right"}}
     with pytest.raises(RunFailed, match="another branch of this process held") as caught:
         await lite.run(
-            insert("before", "fork"),
+            insert("before", "fork", pool_timeout="50ms"),
             branches,
             insert("left", "gate", pool_timeout="50ms"),
             insert("right", "gate", pool_timeout="50ms"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from penstock.core.payload import Error, Payload
 from penstock.engine.firing import Failure, Watch, limited
 from penstock.engine.process import Process
+from penstock.engine.tree import is_tree, run_tree
 
 if TYPE_CHECKING:
     from penstock.core.duration import Duration
@@ -32,7 +33,7 @@ class Entry:
     """
 
     __slots__ = (
-        "__weakref__", "_drained", "_shared", "error", "inline", "key", "limit", "nodes", "plan",
+        "__weakref__", "_drained", "_shared", "_tree", "error", "inline", "key", "limit", "nodes", "plan",
         "port", "roots", "running", "way",
     )  # fmt: skip
 
@@ -59,21 +60,24 @@ class Entry:
         self.running = 0
         self._drained: asyncio.Future[None] | None = None
         self._shared = roots.live(key)
+        self._tree = is_tree(plan)
 
     def answer_now(self, payload: Payload) -> Payload:
         """The response of an inline plan. Raises Failure."""
-        # Nothing in such a plan can see its run, so all of them share one.
-        process = Process(self.plan, self._shared)
-        for route in self.plan.feeds:
-            process.arrive(route, payload)
-        return process.drain()
+        if self._tree:
+            return run_tree(self.plan, payload)
+        return self._run_now(self.plan, payload)
 
     def recover_now(self, failure: Failure) -> Payload:
         """What the error plan makes of a failure, where it is inline, too. Raises Failure."""
         assert self.error is not None
-        process = Process(self.error, self._shared)
-        for route in self.error.feeds:
-            process.arrive(route, failure.error)
+        return self._run_now(self.error, failure.error)
+
+    def _run_now(self, plan: Plan, payload: Payload) -> Payload:
+        # Nothing in such a plan can see its run, so all of them share one.
+        process = Process(plan, self._shared)
+        for route in plan.feeds:
+            process.arrive(route, payload)
         return process.drain()
 
     async def answer(self, payload: Payload, *, fails: Fails | None = None, trace: str = "") -> Payload:

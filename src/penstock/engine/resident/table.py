@@ -225,12 +225,17 @@ class SymbolTable:
             for symbol in symbols:
                 await self._leave(symbol)
         elif symbols:
-            task = self.roots.runtime.own(self._unload_later(symbols, using), "penstock:unload")
+            work = self._unload_later(symbols, using, frozenset(self._unloading))
+            task = self.roots.runtime.own(work, "penstock:unload")
             self._unloading.add(task)
             task.add_done_callback(self._unloading.discard)
 
-    async def _unload_later(self, symbols: list[Symbol], using: list[Entry]) -> None:
-        earlier = self._unloading - {asyncio.current_task()}
+    async def _unload_later(
+        self,
+        symbols: list[Symbol],
+        using: list[Entry],
+        earlier: frozenset[asyncio.Task[None]],
+    ) -> None:
         waits = [asyncio.ensure_future(entry.drained()) for entry in using]
         if waits:
             _, late = await asyncio.wait(waits, timeout=self.drain_seconds)

@@ -86,9 +86,11 @@ def proceed(
     ctx: TriggerContext, port: str, request: Request, payload: Payload
 ) -> Response | Coroutine[Any, Any, Response]:
     """The same with the payload that the graph is to get."""
-    exchange = Exchange(ctx, request.header("accept"))
+    fields = request.fields
+    exchange = Exchange(ctx, request.header("accept") if "accept" in fields else "")
+    trace = request.header("traceparent") if "traceparent" in fields else ""
     try:
-        answer = ctx.begin(port, payload, fails=exchange.fails, trace=request.header("traceparent"))
+        answer = ctx.begin(port, payload, fails=exchange.fails, trace=trace)
     except PenstockError as error:
         return exchange.failure(error)
     if isinstance(answer, CoroutineType):

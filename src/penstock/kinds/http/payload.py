@@ -21,16 +21,20 @@ def payload_of(request: Request, body: bytes) -> dict[str, Payload]:
     path: as it was sent; a router decodes what it finds in there. `body` is there only when
     the request has one. Raises RequestRefused when a part of the request cannot be decoded.
     """
-    peer = request.peer
-    query = request.query
+    fields, peer, target = request.fields, request.peer, request.target
+    if target.startswith("/"):  # nearly always, and then this is the shortest way
+        host = fields.get("host", "")
+        path, _, query = target.partition("?")
+    else:
+        host, path, query = request.host, request.raw_path, request.query
     payload: dict[str, Payload] = {
         "method": request.method,
         "scheme": peer.scheme,
-        "host": request.host,
-        "path": request.raw_path,
+        "host": host,
+        "path": path,
         "params": {},
         "query": parse_pairs(query, "the query") if query else {},
-        "headers": request.fields,
+        "headers": fields,
         "protocol": "HTTP/1.1" if request.version == "1.1" else f"HTTP/{request.version}",
         "client": peer.host,
     }

@@ -79,7 +79,8 @@ class Serving(Trigger):
     async def accept(self, ctx: TriggerContext, handler: Handler) -> None:
         """Answer requests."""
         if self._server is not None:
-            self._server.handler = handler if ctx.observer is None else Measured(ctx, handler)
+            measured = ctx.observer is not None and ctx.observer.hears("request_done", "requests_open")
+            self._server.handler = Measured(ctx, handler) if measured else handler
             await self._server.accept()
 
     async def close(self) -> None:

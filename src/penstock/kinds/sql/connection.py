@@ -107,8 +107,8 @@ def _is_closed(connection: sa.Connection | None) -> bool:
 
 
 def _interrupt(driver: Any) -> None:
-    """Ask a driver from another thread to give up what it is doing: sqlite3, psycopg and oracledb can."""
-    for name in ("interrupt", "cancel"):
+    """Ask a driver from another thread to give up what it is doing, where it can."""
+    for name in ("interrupt", "cancel"):  # sqlite3; psycopg, oracledb
         ask = getattr(driver, name, None)
         if ask is not None:
             with suppress(Exception):  # it was done already, or is beyond help

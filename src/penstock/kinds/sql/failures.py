@@ -82,7 +82,8 @@ _CLASSES: Final = {
     "InterfaceError": "sql.parameters",
     "ArgumentError": "sql.transaction",
 }
-"""Exception of PEP 249 → code, where nothing more exact is known; and SQLAlchemy's own for a wrong level."""
+"""Exception → code, where nothing more exact is known. Those of PEP 249, and SQLAlchemy's for a level
+of isolation that the database does not have."""
 
 
 @contextmanager
@@ -115,6 +116,8 @@ def _failure(error: Exception, shown: str, connecting: bool, values: Iterable[Pa
 
 
 def _code(error: Any, *, connecting: bool, lost: bool) -> str:
+    if _ARGUMENT.match(_words(error)):
+        return "sql.parameters"
     state = _state(error)
     known = _STATES.get(state) or _STATES.get(state[:2]) if state else None
     if known is None and isinstance(getattr(error, "sqlite_errorcode", None), int):
@@ -155,13 +158,13 @@ def _words(error: Any) -> str:
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
     texts = [item for item in error.args if isinstance(item, str)]
     said = primary or (texts[0] if texts else str(error))
-    argument = _ARGUMENT.match(said)
-    if argument is not None:
-        return f"parameter {argument[1]} is not of the type that the statement takes"
     return said.strip() or type(error).__name__
 
 
 def _masked(message: str, values: Iterable[Payload]) -> str:
+    argument = _ARGUMENT.match(message)
+    if argument is not None:
+        return f"parameter {argument[1]} is not of the type that the statement takes"
     for text in sorted(set(_texts(values)), key=len, reverse=True):
         if len(text) >= _SHORTEST:
             message = message.replace(text, _MASK)

@@ -92,6 +92,8 @@ def _payload(value: Any) -> Payload:
         return [_payload(item) for item in value]
     if hasattr(value, "lower_inc"):
         return _range(value)
+    if hasattr(value, "as_string"):  # bits
+        return str(value.as_string()).replace(" ", "")
     try:
         return normalise(value)
     except PayloadError:

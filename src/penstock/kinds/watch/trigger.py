@@ -53,9 +53,10 @@ class Watch(Trigger, kind="file.watch", aliases=("watch",)):
     process that fails goes to what hangs from `error`, or else to the log.
 
     Example:
-        - {kind: file.watch, name: inbox, path: inbox/*.csv, events: [created], links: {out: read.path}}
-        - {kind: file.read, name: read, links: {content: done}}
-        - {kind: log, name: done}
+        - {kind: file.watch, name: inbox, path: inbox/*.csv, events: [created], links: {out: path}}
+        - {kind: snippet, name: path, language: cel, code: self.path, links: {out: read.path}}
+        - {kind: file.read, name: read, links: {content: told.message}}
+        - {kind: log, name: told}
     """
 
     path: str | list[str]

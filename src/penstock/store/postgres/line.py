@@ -78,10 +78,7 @@ class Line:
                 await connection.close(timeout=CONNECT_SECONDS)
 
     async def _connect(self) -> Any:
-        if not self._open:
-            raise StoreError(
-                f"the database {self._address.shown} is not open", remedy="await store.open() first"
-            )
+        self._refuse_closed()
         asyncpg = driver()
         settings = {
             "application_name": "penstock",
@@ -111,7 +108,16 @@ class Line:
                 if isinstance(error, Exception):
                     self._raise_known(error)
                 raise
+        if not self._open:  # it was closed meanwhile, and knew nothing of this one
+            connection.terminate()
+        self._refuse_closed()
         return connection
+
+    def _refuse_closed(self) -> None:
+        if not self._open:
+            raise StoreError(
+                f"the database {self._address.shown} is not open", remedy="await store.open() first"
+            )
 
     def _raise_known(self, error: Exception) -> None:
         if isinstance(error, (OSError, *_driver_errors())):  # a timeout is an OSError, too

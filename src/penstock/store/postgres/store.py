@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import RunExists, StoreError, StoreLost
@@ -19,7 +18,8 @@ from penstock.store.postgres.catalogue import PostgresCatalogue
 from penstock.store.postgres.columns import Chunk
 from penstock.store.postgres.lease import Lease
 from penstock.store.postgres.line import Line, driver
-from penstock.store.postgres.news import RETRY_SECONDS, News
+from penstock.store.postgres.news import News
+from penstock.store.postgres.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -80,6 +80,9 @@ class PostgresStore(Catalogued):
             seconds=lease_seconds,
             channel=self._news.owners,
             on_lost=self._tails.clear,
+        )
+        self._words = Words(
+            writing=self._writing, keeping=self._keeping, lease=self._lease, news=self._news
         )
 
     @property
@@ -316,36 +319,15 @@ class PostgresStore(Catalogued):
 
         Word for a run that has ended goes nowhere. Raises StoreError for an unknown run.
         """
-        word = rows.well_formed(signal)
-        async with self._writing as connection:
-            found = await connection.fetch(statements.INSERT_SIGNAL, fid, word, self._news.signals)
-        if not found:
-            raise StoreError(f"word for run {fid}, which is not there", fid=fid)
+        await self._words.leave(fid, signal)
 
-    async def signals(self) -> AsyncIterator[tuple[str, str]]:
+    def signals(self) -> AsyncIterator[tuple[str, str]]:
         """Words left for runs that this store owns, in order; one reader at a time.
 
         A word is removed when the next one is asked for: a process that dies while it acts
         on one leaves it to the runtime that claims the run.
         """
-        with self._news.bell(self._news.signals) as bell:
-            while True:
-                bell.clear()
-                try:
-                    async with self._keeping as connection:  # which also listens again if it has to
-                        found = await connection.fetch(statements.SELECT_SIGNALS, self._lease.name)
-                except StoreError:
-                    if not self._keeping.is_open:
-                        raise
-                    await bell.rings(within=RETRY_SECONDS)  # the words wait until it is back
-                    continue
-                for key, fid, signal in found:
-                    yield fid, signal
-                    with contextlib.suppress(StoreError):  # one that stays is told again
-                        async with self._keeping as connection:
-                            await connection.execute(statements.DELETE_SIGNAL, key)
-                if not found:
-                    await bell.rings()
+        return self._words.hear()
 
     async def changed(self, fid: str, *, after: int) -> None:
         """Return when the run has events with a seq above `after`, whoever committed them."""
