@@ -48,6 +48,22 @@ async def test_a_process_finishes_on_the_graph_that_it_began_with(home: World) -
     assert await home.ring() == ["h", "new"]
 
 
+async def test_several_changes_while_a_process_is_under_way_are_cleared_away_in_their_order(
+    home: World,
+) -> None:
+    await home.apply(bell("h"), tag("h", "z", kind="held"), tag("z", tag="z0"))
+    node = held(home)
+    process = asyncio.create_task(home.ring())
+    await node.reached.wait()
+    for number in range(1, 4):
+        await home.specs_only(tag("z", tag=f"z{number}"))
+    home.told()
+    node.free.set()
+    assert await process == ["h", "z0"]
+    await home.caught_up()
+    assert home.told() == ["unload z0", "unload z1", "unload z2"]
+
+
 async def test_a_node_that_was_deleted_stays_loaded_for_those_that_use_it(home: World) -> None:
     await home.apply(bell("h"), tag("h", kind="held"))
     node = held(home)
@@ -209,3 +225,17 @@ async def test_a_flow_of_the_namespace_is_a_node_and_can_be_called(home: World) 
     assert await run.result() == "hello Eve"
     await home.delete("greet")
     assert home.report("by_call").reason == "the flow `greet` is missing"
+
+
+async def test_the_triggers_of_a_flow_start_it(home: World) -> None:
+    await home.apply(
+        {
+            "flow": "greet",
+            "nodes": [{"kind": "snippet", "name": "say", "language": "text", "code": "hi"}],
+            "triggers": [{"kind": "bell", "tag": "first"}, {"kind": "bell", "name": "second"}],
+        }
+    )
+    assert await home.ring(bell="greet-trigger-1") == "hi"
+    assert await home.ring(bell="second") == "hi"
+    await home.delete("greet")
+    assert not home.resident.table.symbols

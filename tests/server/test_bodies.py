@@ -60,7 +60,7 @@ async def test_an_encoded_body_may_come_byte_by_byte(coding: str) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
 async def test_a_small_body_that_is_large_inside_is_a_413(coding: str) -> None:
-    bomb = ENCODERS[coding](bytes(50 << 20))
+    bomb = ENCODERS[coding](bytes(16 << 20))
     async with serving(echo_later, body_bytes=1 << 20) as server:
         tracemalloc.start()
         try:
@@ -74,26 +74,25 @@ async def test_a_small_body_that_is_large_inside_is_a_413(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
-@pytest.mark.parametrize("fault", ["nonsense", "cut off", "followed by more", "empty"])
+@pytest.mark.parametrize("fault", ["nonsense", "cut off", "followed by more"])
 async def test_a_body_that_cannot_be_decoded_is_a_400(coding: str, fault: str) -> None:
     whole = ENCODERS[coding](b"hello, hello")
-    body = {
+    bodies = {
         "nonsense": b"\xff\xfenonsense",
         "cut off": whole[:-3],
         "followed by more": whole + b"more",
-        "empty": b"",
     }
     async with serving(echo_later) as server, Wire(server) as wire:
-        if fault == "empty":  # there is nothing that could be wrong with it
-            assert (await wire.ask(encoded(b"", coding))).status == 200
-        else:
-            answer = await wire.ask(encoded(body[fault], coding))
-            assert answer.status == 400
-            assert (
-                "decoded" in json.loads(answer.body)["detail"]
-                or "ends" in json.loads(answer.body)["detail"]
-            )
+        answer = await wire.ask(encoded(bodies[fault], coding))
+        assert answer.status == 400
+        assert coding in json.loads(answer.body)["detail"]
         assert (await wire.ask(request())).status == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
+async def test_an_empty_body_needs_no_decoding(coding: str) -> None:
+    async with serving(echo_later) as server:
+        assert (await exchange(server, encoded(b"", coding))).body == b"POST / "
 
 
 @pytest.mark.parametrize("coding", ["zstd", "gzip, br", "gzip, gzip"])

@@ -26,9 +26,11 @@ async def answered(response: Response, accept: str | None, *, method: str = "GET
 
 
 def text(
-    body: bytes | AsyncIterator[bytes] = TEXT, *headers: tuple[str, str], type: str = "text/plain"
-) -> Response:  # noqa: A002
-    return Response(200, [("Content-Type", type), *headers], body)
+    body: bytes | AsyncIterator[bytes] = TEXT,
+    *headers: tuple[str, str],
+    content_type: str = "text/plain",
+) -> Response:
+    return Response(200, [("Content-Type", content_type), *headers], body)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +82,9 @@ async def test_each_chunk_of_a_stream_can_be_read_when_it_comes(coding: str) -> 
     "response",
     [
         text(TEXT[:999]),
-        text(type="image/png"),
-        text(type="application/octet-stream"),
-        text(type="text/event-stream"),
+        text(content_type="image/png"),
+        text(content_type="application/octet-stream"),
+        text(content_type="text/event-stream"),
         text(TEXT, ("Content-Encoding", "zstd")),
         text(TEXT, ("Cache-Control", "private, no-transform")),
         Response(200, [], TEXT),
@@ -97,7 +99,7 @@ async def test_what_gains_nothing_or_must_not_is_left_alone(response: Response) 
 
 
 @pytest.mark.parametrize(
-    "type",
+    "content_type",
     [
         "application/json; charset=utf-8",
         "application/problem+json",
@@ -106,8 +108,9 @@ async def test_what_gains_nothing_or_must_not_is_left_alone(response: Response) 
         "a/b+xml",
     ],
 )
-async def test_text_of_every_type_is_compressed(type: str) -> None:  # noqa: A002
-    assert (await answered(text(type=type), "gzip")).headers["content-encoding"] == "gzip"
+async def test_text_of_every_type_is_compressed(content_type: str) -> None:
+    answer = await answered(text(content_type=content_type), "gzip")
+    assert answer.headers["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize(
@@ -153,10 +156,13 @@ async def test_others_are_served_while_a_large_answer_is_compressed() -> None:
         served += 1
         return text(LARGE * 20) if asked.path == "/large" else text(b"small")
 
-    async with serving(handler, compress_from_bytes=1000) as server:
-        async with Wire(server) as large, Wire(server) as small:
-            await large.send(request("GET", "/large", None, "Accept-Encoding: gzip"))
-            while served == 0:
-                await small.ask(request())
+    async with (
+        serving(handler, compress_from_bytes=1000) as server,
+        Wire(server) as large,
+        Wire(server) as small,
+    ):
+        await large.send(request("GET", "/large", None, "Accept-Encoding: gzip"))
+        while served == 0:
             await small.ask(request())
-            assert gzip.decompress((await large.answer()).body) == LARGE * 20
+        await small.ask(request())
+        assert gzip.decompress((await large.answer()).body) == LARGE * 20

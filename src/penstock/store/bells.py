@@ -68,8 +68,8 @@ class Bells:
         for path in self._others():
             descriptor = _reach(path)
             if descriptor is not None:
-                # One that is full rings already; one whose reader just died needs no ring.
-                with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                # One that is full rings already, and one whose reader just died needs no ring.
+                with contextlib.suppress(OSError):
                     os.write(descriptor, b"\0")
                 os.close(descriptor)
 
@@ -109,7 +109,8 @@ class Bells:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._descriptor)
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # whoever rings next removes it
+                self._path.unlink()
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._loop, self._path, self._descriptor = None, None, -1
@@ -131,7 +132,10 @@ class Bells:
                     path.unlink()
 
     def _others(self) -> list[Path]:
-        return [path for path in self._folder.glob(f"*{_HUNG}") if path != self._path]
+        try:
+            return [path for path in self._folder.glob(f"*{_HUNG}") if path != self._path]
+        except OSError:  # what was committed is committed, whether it can be told or not
+            return []
 
 
 def _reach(path: Path) -> int | None:

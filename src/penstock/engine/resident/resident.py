@@ -198,10 +198,13 @@ class Resident:
         drafter = self._drafter()
         former = {draft.sheet.id: draft for draft in self._drafts.values()}
         drafts: dict[str, Draft] = {}
-        for sheet in sorted(self._sheets.values(), key=lambda sheet: sheet.key):
+        sheets = [
+            each for sheet in self._sheets.values() for each in (sheet, *sheet.triggers())
+        ]
+        for sheet in sorted(sheets, key=lambda sheet: sheet.key):
             known = former.get(sheet.id)
             revalued = known is not None and values_changed and bool(known.values or known.calls)
-            if known is None or known.sheet is not sheet or revalued or known.calls & changed:
+            if known is None or known.sheet != sheet or revalued or known.calls & changed:
                 draft = drafter.draft(sheet)
                 drafts[sheet.key] = draft if known is None else draft.with_node_of(known)
             else:

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 from penstock.core.errors import NodeError
 from penstock.core.json_text import JsonError, parse_json
 from penstock.core.payload import Payload, to_json
+from penstock.kinds.http.media_type import FORM, essence, parameter
 
 Decode = Literal["auto", "text", "bytes", "json"]
 
-_FORM: Final = "application/x-www-form-urlencoded"
 _TEXT_TYPES: Final = frozenset(
     {
         "application/json",
@@ -26,7 +26,7 @@ _TEXT_TYPES: Final = frozenset(
         "application/toml",
         "application/yaml",
         "application/x-yaml",
-        _FORM,
+        FORM,
     }
 )
 
@@ -43,7 +43,7 @@ def encode(body: Payload, content_type: str) -> tuple[bytes | None, str]:
         return body, content_type or "application/octet-stream"
     if isinstance(body, str):
         return _text(body, _charset(content_type)), content_type or "text/plain; charset=utf-8"
-    if _essence(content_type) == _FORM and isinstance(body, dict):
+    if essence(content_type) == FORM and isinstance(body, dict):
         return urlencode(body, doseq=True, errors="replace").encode(), content_type
     return to_json(body), content_type or "application/json"
 
@@ -67,7 +67,7 @@ def decode(data: bytes, content_type: str, how: Decode) -> Payload:
         return data.decode(_charset(content_type), "replace")
     if how == "json":
         return _json(data)
-    essence = _essence(content_type)
+    essence = essence(content_type)
     if not essence:
         return _guessed(data)
     if essence.startswith("text/") or essence in _TEXT_TYPES or essence.endswith(("+json", "+xml")):
@@ -97,18 +97,9 @@ def _guessed(data: bytes) -> Payload:
         return data
 
 
-def _essence(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
-
-
 def _charset(content_type: str) -> str:
     """The charset that a content type names, where Python knows it; else UTF-8."""
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() != "charset":
-            continue
-        try:
-            return codecs.lookup(value.strip().strip("\"'")).name
-        except LookupError:
-            break
-    return "utf-8"
+    try:
+        return codecs.lookup(parameter(content_type, "charset") or "utf-8").name
+    except (LookupError, ValueError):
+        return "utf-8"

@@ -154,11 +154,10 @@ def _encoded(body: Payload, kind: str) -> bytes:
                 return _JSON.encode(body)
     except UnicodeEncodeError:  # half a surrogate pair, which the stored form replaces
         return _encoded(decode(encode(body)), kind)
-    except (RecursionError, OverflowError) as error:
-        reason = (
-            "is nested too deeply" if isinstance(error, RecursionError) else "holds too large a number"
-        )
-        raise _mistake(f"the answer {reason} for {kind}", "answer it as text or bytes") from error
+    except RecursionError as error:
+        raise _mistake("the answer is nested too deeply", "flatten it, or answer text") from error
+    except (OverflowError, TypeError) as error:
+        raise _mistake(f"the answer has no form as {kind}: {error}", "answer text or bytes") from error
 
 
 def _headers(payload: dict[str, Payload]) -> list[tuple[str, str]]:

@@ -1,0 +1,103 @@
+"""Trees answer as processes do: the shortcut may not be seen."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.core.errors import NodeError
+from penstock.core.payload import Payload
+from penstock.core.policies import Record
+from penstock.core.ports import Port, Ports
+from penstock.engine.clock import SystemClock
+from penstock.engine.firing import Failure
+from penstock.engine.journal import Committer, Journal
+from penstock.engine.kind import Action, Inputs, Outputs
+from penstock.engine.live import LiveRun
+from penstock.engine.plan import Called, Site
+from penstock.engine.process import Process
+from penstock.engine.resident.roots import NamespaceFlow
+from penstock.engine.tree import is_tree, run_tree
+from penstock.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from penstock.engine.flow import Flow
+
+
+class Branch(Action, kind="test.branch", pure=True):
+    """Sends what it is told to, over the ports that it is told to."""
+
+    sends: dict[str, Any]
+    nothing: bool = False
+    fails: bool = False
+
+    def run(self, inputs: Inputs) -> Outputs:
+        if self.fails:
+            raise NodeError("as it was told", code="told")
+        return None if self.nothing else {port: [inputs["in"], value] for port, value in self.sends.items()}
+
+    out_ports: ClassVar[Ports] = {"a": Port(), "b": Port(), "c": Port()}
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> list[tuple[Branch, list[tuple[str, int]]]]:
+    """Nodes, each with its links to later ones; every node but the first has one link to it."""
+    size = draw(st.integers(1, 8))
+    links: list[list[tuple[str, int]]] = [[] for _ in range(size)]
+    for child in range(1, size):
+        parent = draw(st.integers(0, child - 1))
+        links[parent].append((draw(st.sampled_from(["a", "b", "error"])), child))
+    nodes = [
+        Branch(
+            sends=draw(st.dictionaries(st.sampled_from("abc"), st.integers(0, 9), max_size=3)),
+            nothing=draw(st.booleans()),
+            fails=draw(st.integers(0, 5)) == 0,
+        )
+        for _ in range(size)
+    ]
+    return list(zip(nodes, links, strict=True))
+
+
+def silent_run() -> LiveRun:
+    """A run that nobody records; plain nodes ask nothing else of it."""
+    store = MemoryStore()
+    clock = SystemClock()
+    committer = Committer(store, published=lambda _: None, broken=lambda *_: None, clock=clock)
+    journal = Journal("tree", committer, clock, record=Record.NONE)
+    return LiveRun("tree", cast("Flow", NamespaceFlow("tests")), journal, clock=clock)
+
+
+def outcome(run: Any) -> tuple[str, Payload]:
+    try:
+        return "answers", run()
+    except Failure as failure:
+        return "fails", failure.error.node
+
+
+@given(trees(), st.integers(1, 2))
+def test_a_tree_answers_as_a_process_of_the_same_plan_does(
+    tree: list[tuple[Branch, list[tuple[str, int]]]], feeds: int
+) -> None:
+    sites = {
+        f"{copy}.{number}": Site(
+            f"{copy}.{number}",
+            node,
+            links=tuple((port, f"{copy}.{child}", "in") for port, child in links),
+        )
+        for copy in range(feeds)
+        for number, (node, links) in enumerate(tree)
+    }
+    plan = Called(sites).plan([(f"{copy}.0", "in") for copy in range(feeds)])
+    assert is_tree(plan)
+
+    async def both() -> tuple[tuple[str, Payload], tuple[str, Payload]]:
+        process = Process(plan, silent_run())
+        for route in plan.feeds:
+            process.arrive(route, "x")
+        return outcome(lambda: run_tree(plan, "x")), outcome(process.drain)
+
+    shortcut, proper = asyncio.run(both())
+    assert shortcut == proper
