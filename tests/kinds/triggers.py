@@ -27,7 +27,8 @@ class Record:
 class FakeTriggerContext:
     """What a trigger may ask of the runtime, with all that it did kept for the test.
 
-    response: what a started process answers or raises.
+    response: what a started process answers or raises. recording: what a run waits for before
+    it is on disk.
     """
 
     node = "trigger"
@@ -43,6 +44,7 @@ class FakeTriggerContext:
         self.clock = clock
         self.record = record or Record()
         self.response = response
+        self.recording: asyncio.Event | None = None
         self.started: list[Any] = []
         self.warnings: list[str] = []
         self.running = 0
@@ -65,9 +67,18 @@ class FakeTriggerContext:
 
     async def start_once(self, port: str, payload: Any, *, at: float) -> bool:
         self.record.answer()
+        if self.recording is not None:
+            await self.recording.wait()
         if at in self.record.ticks:
             return False
         self.record.ticks.add(at)
+        self._keep(payload)
+        return True
+
+    async def submit(self, port: str, payload: Any, *, key: str = "") -> bool:
+        self.record.answer()
+        if self.recording is not None:
+            await self.recording.wait()
         self._keep(payload)
         return True
 

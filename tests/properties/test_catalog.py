@@ -55,7 +55,9 @@ FILES: Final = st.lists(PLAIN | WITH_IDS, min_size=1, max_size=4, unique_by=_by_
     PLAIN | WITH_IDS | ODD, min_size=1, max_size=4
 )
 ROUNDS: Final = st.lists(
-    st.tuples(st.lists(FILES, max_size=2), st.sampled_from(Prune)),
+    st.tuples(
+        st.lists(FILES, min_size=1, max_size=1) | st.lists(FILES, max_size=2), st.sampled_from(Prune)
+    ),
     min_size=1,
     max_size=6,
 )

@@ -125,7 +125,7 @@ async def test_drain_lets_finish_what_was_begun() -> None:
         await until(lambda: gate.entered)
         draining = asyncio.create_task(server.drain(60))
         await asyncio.sleep(0)
-        with pytest.raises(OSError, match="111|Connect call failed"):
+        with pytest.raises(OSError, match="111"):
             await asyncio.open_connection("127.0.0.1", port_of(server))
         assert not draining.done()
         gate.open.set()
@@ -182,7 +182,7 @@ async def test_drain_cuts_what_is_not_over_at_its_deadline() -> None:
         await wire.send(request())
         await until(lambda: gate.entered)
         draining = asyncio.create_task(server.drain(5))
-        await asyncio.sleep(0)
+        await clock.scheduled(2)  # the server's own, and the deadline
         clock.advance(5.1)
         async with asyncio.timeout(PATIENCE_SECONDS):
             await draining

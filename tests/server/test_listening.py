@@ -61,7 +61,7 @@ async def test_a_server_that_never_accepted_can_be_closed() -> None:
     bound = server()
     await bound.bind("127.0.0.1", 0)
     await bound.drain(1)
-    with pytest.raises(OSError, match="111|Connect call failed"):
+    with pytest.raises(OSError, match="111"):
         await asyncio.open_connection("127.0.0.1", port_of(bound))
 
 
@@ -100,7 +100,7 @@ async def test_ipv6_is_spoken() -> None:
 
 async def test_a_name_without_address_is_an_error() -> None:
     with pytest.raises(
-        ListenError, match="cannot listen on no-such-host.invalid: this name has no address"
+        ListenError, match="no-such-host.invalid: this name has no address"
     ):
         await server().bind("no-such-host.invalid", 0)
 

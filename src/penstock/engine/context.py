@@ -256,4 +256,5 @@ class ControlContext(NodeContext):
             key = self._calls
             self._calls += 1
         with self._aside():
-            return await self._run.call_flow(flow, f"{self.node}[{key}]", inputs)
+            around = self._process.resources
+            return await self._run.call_flow(flow, f"{self.node}[{key}]", inputs, around=around)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.engine.live import LiveRun
     from penstock.engine.plan import Plan
     from penstock.engine.redaction import Redactor
+    from penstock.engine.resources import Resources
 
 
 class Flow(Protocol):
@@ -53,8 +54,18 @@ class Flow(Protocol):
         """Bring a run to its result. Raises Failure."""
         ...
 
-    async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
-        """The same inside another flow's run, its firings named below `path`."""
+    async def execute_child(
+        self,
+        run: LiveRun,
+        inputs: Mapping[str, Payload],
+        path: str,
+        *,
+        around: Resources | None = None,
+    ) -> Payload:
+        """The same inside another flow's run, its firings named below `path`.
+
+        around: what the process that calls it has open.
+        """
         ...
 
 
@@ -129,9 +140,17 @@ class GraphFlow:
     async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
         return await self.execute_child(run, inputs, "")
 
-    async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
+    async def execute_child(
+        self,
+        run: LiveRun,
+        inputs: Mapping[str, Payload],
+        path: str,
+        *,
+        around: Resources | None = None,
+    ) -> Payload:
         strategy = self.settings.on_error.strategy
-        return await Process(self.plan, run, path=path, on_error=strategy).launch(inputs)
+        process = Process(self.plan, run, path=path, on_error=strategy, around=around)
+        return await process.launch(inputs)
 
 
 def check_inputs(flow: str, schema: dict[str, Any], inputs: Mapping[str, Any]) -> dict[str, Payload]:

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
     from penstock.core.clock import Clock
     from penstock.engine.flow import Flow
+    from penstock.engine.inspection.inspector import Inspector
     from penstock.engine.journal import Journal
     from penstock.engine.observer import Observer
     from penstock.engine.plan import Plan
     from penstock.engine.replay import Replay
     from penstock.engine.resident.syscalls import Syscall
+    from penstock.engine.resources import Resources
 
 WAIT_SECONDS: Final = 1.0
 """A run that waits for less is not worth two events that say so."""
@@ -71,6 +73,7 @@ class LiveRun:
         observer: Observer | None = None,
         subject: Subject | None = None,
         syscalls: Mapping[str, Syscall] = _NO_CALLS,
+        inspector: Inspector | None = None,
     ) -> None:
         self.fid = fid
         self.flow = flow
@@ -79,6 +82,7 @@ class LiveRun:
         self.replay = replay
         self.probe = probe
         self.observer = observer
+        self.inspector = inspector
         self.syscalls = syscalls
         self._subject = subject
         parallel = flow.settings.max_parallel
@@ -234,6 +238,8 @@ class LiveRun:
     ) -> Payload:
         """Run a plan as a child process; its outcome is journaled. Raises NodeError."""
         process = Process(plan, self, path=f"{path}/", parent=parent)
+        if self.inspector is not None:
+            value = await self.inspector.sent(process, path, port, value)
         return await self.child(path, {"port": port}, lambda: process.answer(value))
 
     async def call_nested(
@@ -255,8 +261,13 @@ class LiveRun:
         except Failure as failure:
             raise failure.error.to_exception() from failure.cause
 
-    async def call_flow(self, flow: Flow, path: str, inputs: Mapping[str, Any]) -> Payload:
-        """Run another flow as a child process; its outcome is journaled. Raises NodeError."""
+    async def call_flow(
+        self, flow: Flow, path: str, inputs: Mapping[str, Any], *, around: Resources | None = None
+    ) -> Payload:
+        """Run another flow as a child process; its outcome is journaled. Raises NodeError.
+
+        around: what the process that calls has open.
+        """
         accepted = flow.accept(inputs)
         if flow.redactor is not None:
             self.journal.redactor = flow.redactor.joined(self.journal.redactor)
@@ -266,7 +277,7 @@ class LiveRun:
         limit = flow.settings.timeout
 
         async def execute(_: int = 1) -> Payload:
-            return await flow.execute_child(self, accepted, f"{path}/")
+            return await flow.execute_child(self, accepted, f"{path}/", around=around)
 
         async def execute_in_time() -> Payload:
             assert limit is not None

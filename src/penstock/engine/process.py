@@ -40,6 +40,7 @@ class Process:
     calls it always stops the process: it belongs to the node that called.
     fails: whether a response counts as a failure, for what the process has open.
     resources: those of the process around it, where it is no process of its own to its user.
+    around: those of the process that called the flow that this executes.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Process:
         parent: Process | None = None,
         fails: Callable[[Payload], bool] | None = None,
         resources: Resources | None = None,
+        around: Resources | None = None,
     ) -> None:
         self.plan = plan
         self.run = run
@@ -85,7 +87,8 @@ class Process:
         self._group: asyncio.TaskGroup | None = None
         self._spare = False
         self._own_resources = resources is None
-        around = None if parent is None else parent.resources
+        if parent is not None:
+            around = parent.resources
         self.resources = resources or Resources(run, around=around)
 
     # --- entering -----------------------------------------------------------------
@@ -114,7 +117,7 @@ class Process:
         return self._response.packets(self.plan)
 
     async def _execute(self) -> Payload:
-        if self.plan.inline and self.run.journal.silent:
+        if self.plan.inline and self.run.journal.silent and self.run.inspector is None:
             return self.drain()
         try:
             async with asyncio.TaskGroup() as group:
@@ -149,7 +152,8 @@ class Process:
     async def _work(self) -> None:
         """Take ready firings until there are none."""
         ready = self._ready
-        silent = self.run.journal.silent
+        inspector = self.run.inspector
+        silent = self.run.journal.silent and inspector is None
         bare = silent and self.run.slots is None
         unwatched = self.run.observer is None
         while ready and not self._stopping:
@@ -161,6 +165,8 @@ class Process:
                 continue
             if ready and not self._spare:
                 self._call_spare()
+            if inspector is not None:
+                inputs = await inspector.arrived(self, vertex, inputs, branch)
             try:
                 if bare and vertex.bare and (unwatched or vertex.pure):
                     outputs = await vertex.run(inputs)
@@ -172,6 +178,8 @@ class Process:
                 outputs = self._caught(vertex, failure)
             except (Exception, SystemExit) as error:
                 outputs = self._caught(vertex, self._failure(vertex, error))
+            if inspector is not None:
+                outputs = await inspector.left(self, vertex, outputs, branch)
             self._complete(vertex, outputs, branch)
 
     def drain(self) -> Payload:

@@ -134,8 +134,15 @@ class PythonFlow(Generic[P, R]):
     async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
         return await self.execute_child(run, inputs, "")
 
-    async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
-        resources = Resources(run)
+    async def execute_child(
+        self,
+        run: LiveRun,
+        inputs: Mapping[str, Payload],
+        path: str,
+        *,
+        around: Resources | None = None,
+    ) -> Payload:
+        resources = Resources(run, around=around)
         run.begin_work()
         try:
             result = await self.invoke(Context(run, resources, path=path), inputs)

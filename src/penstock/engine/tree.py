@@ -45,13 +45,13 @@ def run_tree(plan: Plan, payload: Payload) -> Payload:
             return None
         if len(outputs) != 1:
             break
-        for sent, found in outputs.items():
-            routes = vertex.routes.get(sent)
-            if routes is None:
-                return found
-        if len(routes) != 1:  # type: ignore[arg-type] - there was one output, with routes
+        [(sent, found)] = outputs.items()
+        routes = vertex.routes.get(sent)
+        if routes is None:
+            return found
+        if len(routes) != 1:
             break
-        vertex, port, payload = routes[0].target, routes[0].port, found  # type: ignore[index]
+        vertex, port, payload = routes[0].target, routes[0].port, found
     ready: deque[tuple[Vertex, str, Payload]] = deque()
     leaves: Leaves = []
     _send(vertex, outputs, ready, leaves)

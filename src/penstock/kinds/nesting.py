@@ -76,8 +76,8 @@ class Step(_Holder, kind="step", aliases=("control.step",)):
     """Hold a graph of specs that runs as a child process of its own.
 
     It reads like a `block`. The difference is what ends with it: what its nodes open is
-    closed when the step is over, a transaction commits then, and is rolled back when the step
-    fails, whatever the process around it does later.
+    closed when the step is over. A transaction that they begin commits then, or is rolled back
+    when the step fails; within a transaction of the process around it, that is a savepoint.
 
     Config: specs, inbounds, outbounds, as for `block`.
 

@@ -318,9 +318,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def cut(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-        self._transport.abort()
+        self._transport.abort()  # which is a loss like any other
 
 
 def _peer(transport: asyncio.Transport) -> Peer:

@@ -10,7 +10,7 @@ from penstock.server.connection import Connection
 from penstock.server.limits import Limits
 from penstock.server.messages import Handler
 from penstock.server.service import Service
-from penstock.server.sockets import listening
+from penstock.server.sockets import BACKLOG, listening
 
 if TYPE_CHECKING:
     import ssl
@@ -75,6 +75,7 @@ class Server:
             door = await loop.create_server(
                 lambda: Connection(service),
                 sock=socket,
+                backlog=BACKLOG,
                 ssl=self._tls,
                 ssl_handshake_timeout=service.limits.head_seconds if secure else None,
                 ssl_shutdown_timeout=_TLS_GOODBYE_SECONDS if secure else None,
@@ -95,20 +96,21 @@ class Server:
         handlers are cancelled.
         """
         self._shut()
-        self._service.retiring = True
-        for member in tuple(self._service.members):
-            member.retire()
-        for _ in range(2):  # what a client has sent already is still read
-            await asyncio.sleep(0)
-        for member in tuple(self._service.members):
-            member.leave_if_idle()
+        service = self._service
+        service.retiring = True
         timer = self._clock.call_later(deadline_seconds, self._cut)
         try:
-            await self._service.vacant.wait()
+            for member in tuple(service.members):
+                member.retire()
+            for _ in range(2):  # what a client has sent already is still read
+                await asyncio.sleep(0)
+            for member in tuple(service.members):
+                member.leave_if_idle()
+            await service.vacant.wait()
         finally:
             timer.cancel()
             self._cut()
-            self._service.stop()
+            service.stop()
 
     async def close(self) -> None:
         """Cut all connections, and return when their handlers are over."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from penstock.core.errors import ListenError
 
-_BACKLOG: Final = 1024
+BACKLOG: Final = 1024
 """So many clients may wait to be let in, as while a graph is being loaded."""
 
 _PORT_ATTEMPTS: Final = 16
@@ -82,7 +82,7 @@ def _bind(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.s
         opened.setblocking(False)
         opened.bind(address)
         # Not before this is a port taken: two may bind it, but only one can listen.
-        opened.listen(_BACKLOG)
+        opened.listen(BACKLOG)
     except OSError:
         opened.close()
         raise

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.kinds.conftest import make
-from tests.kinds.triggers import FakeTriggerContext, close
+from tests.kinds.triggers import FakeTriggerContext, Record, close
 
 from penstock.core.errors import NodeError
 from penstock.kinds.watch.trigger import Watch
@@ -197,9 +197,10 @@ async def test_closing_waits_for_the_process_under_way(tmp_path: Path) -> None:
 
 async def test_a_watch_that_is_unloaded_leaves_no_thread_behind(tmp_path: Path) -> None:
     trigger, ctx = watch(tmp_path), FakeTriggerContext(FakeClock())
+    before = set(threading.enumerate())
     await trigger.load()
     await trigger.open(ctx)
-    (thread,) = (each for each in threading.enumerate() if each.name.startswith("penstock:watch"))
+    (thread,) = set(threading.enumerate()) - before
     await close(trigger, ctx)
     await asyncio.to_thread(thread.join, 5)
     assert not thread.is_alive()
@@ -211,6 +212,25 @@ async def test_a_folder_that_is_missing_is_told_of_when_it_is_loaded(tmp_path: P
         await trigger.load()
     assert caught.value.code == "watch.missing"
     assert "parents: true" in caught.value.remedy
+
+
+async def test_a_folder_that_cannot_be_made_is_told_of_when_it_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NodeError, match="cannot watch") as caught:
+        await watch(f"{tmp_path}/file/in/*.csv", parents=True).load()
+    assert caught.value.code == "watch.system"
+
+
+async def test_a_durable_watch_records_what_changed_as_soon_as_the_store_is_back(
+    tmp_path: Path, opened: Open
+) -> None:
+    record = Record()
+    record.refuses = 1
+    ctx = await opened(watch(tmp_path, durable=True), record=record)
+    (tmp_path / "a").write_text("x")
+    await ctx.until(lambda: bool(ctx.started))
+    assert ctx.warnings == ["a change is not recorded yet: the database is away"]
+    assert told(ctx) == [("created", "a")]
 
 
 async def test_missing_folders_are_made_when_asked(tmp_path: Path, opened: Open) -> None:

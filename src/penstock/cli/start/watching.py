@@ -32,7 +32,7 @@ async def saves(paths: Sequence[str]) -> AsyncIterator[None]:
     watched.
     """
     with _watcher(paths) as (watcher, in_thread):
-        await in_thread(lambda: watcher.begin(existing=False))
+        await in_thread(lambda: watcher.begin(existing=False, parents=False))
         while True:
             await _complete(paths)
             yield

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.core.payload import Error, Payload
     from penstock.engine.redaction import Redactor
     from penstock.engine.resident.entry import Entry
+    from penstock.engine.resources import Resources
     from penstock.engine.runtime import Runtime
 
 
@@ -57,7 +58,14 @@ class NamespaceFlow:
     async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
         raise NotImplementedError(f"`{self.name}` is a namespace, not a flow")
 
-    async def execute_child(self, run: LiveRun, inputs: Mapping[str, Payload], path: str) -> Payload:
+    async def execute_child(
+        self,
+        run: LiveRun,
+        inputs: Mapping[str, Payload],
+        path: str,
+        *,
+        around: Resources | None = None,
+    ) -> Payload:
         raise NotImplementedError(f"`{self.name}` is a namespace, not a flow")
 
 

@@ -67,10 +67,10 @@ def decode(data: bytes, content_type: str, how: Decode) -> Payload:
         return data.decode(_charset(content_type), "replace")
     if how == "json":
         return _json(data)
-    essence = essence(content_type)
-    if not essence:
+    kind = essence(content_type)
+    if not kind:
         return _guessed(data)
-    if essence.startswith("text/") or essence in _TEXT_TYPES or essence.endswith(("+json", "+xml")):
+    if kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith(("+json", "+xml")):
         return data.decode(_charset(content_type), "replace")
     return data or ""
 

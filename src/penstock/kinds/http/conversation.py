@@ -38,7 +38,7 @@ async def converse(
     It refuses when it fails, or answers with a status of 400 or above.
     """
     payload = {**payload_of(request, b""), "connection": secrets.token_hex(8)}
-    exchange = Exchange(ctx, request.header("accept"))
+    exchange = Exchange(ctx, "")  # what is sent over a websocket is not what Accept is about
     talk = _Conversation(ctx, payload, request.header("traceparent"))
     try:
         greeting = await talk.ask("connect", payload, fails=exchange.fails)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from msgspec import Meta
 
 from penstock.core.duration import Duration
-from penstock.core.errors import StoreError
+from penstock.core.errors import NodeError, StoreError
 from penstock.core.payload import Payload
 from penstock.engine.kind import Trigger
 
@@ -64,13 +65,18 @@ class Scheduled(Trigger):
         return UTC
 
     async def open(self, ctx: TriggerContext) -> None:
-        self._started: set[asyncio.Task[Payload]] = set()
+        self._started: set[asyncio.Task[None]] = set()
+        self._firing = asyncio.Lock()
         self._following = ctx.own(self._follow(ctx), f"{self.kind}:{ctx.node}")
 
     async def close(self) -> None:
-        self._following.cancel()
-        if self._started:
-            await asyncio.wait(self._started, timeout=self.drain.total_seconds())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.drain.total_seconds()):
+                # A run that is being recorded is recorded to the end.
+                await self._firing.acquire()
+                self._following.cancel()
+                if self._started:
+                    await asyncio.wait(self._started)
 
     # --- ticks --------------------------------------------------------------------
 
@@ -83,9 +89,10 @@ class Scheduled(Trigger):
                 if since is None:
                     since = await self._first_since(ctx)
                 now = ctx.clock.now()
-                for tick, missed in self._due(ctx, since, now, fresh=fresh):
-                    await self._fire(ctx, tick, missed=missed)
-                    since = tick
+                async with self._firing:
+                    for tick, missed in self._due(ctx, since, now, fresh=fresh):
+                        await self._fire(ctx, tick, missed=missed)
+                        since = tick
             except StoreError as error:
                 ctx.warn(f"a tick is not recorded yet: {error.message}")
                 await _sleep_until(ctx.clock, ctx.clock.now() + RETRY_SECONDS)
@@ -133,12 +140,18 @@ class Scheduled(Trigger):
         if self.durable:
             await ctx.start_once("out", payload, at=tick)
             return
-        started = ctx.own(ctx.start("out", payload), f"{self.kind}:{ctx.node}:{payload['time']}")
+        started = ctx.own(_start(ctx, payload), f"{self.kind}:{ctx.node}:{payload['time']}")
         self._started.add(started)
         started.add_done_callback(self._started.discard)
 
     def _text(self, tick: float) -> str:
         return datetime.fromtimestamp(tick, self.zone).isoformat().replace("+00:00", "Z")
+
+
+async def _start(ctx: TriggerContext, payload: Payload) -> None:
+    # Of a process that fails, the runtime tells.
+    with contextlib.suppress(NodeError):
+        await ctx.start("out", payload)
 
 
 async def _sleep_until(clock: Clock, moment: float) -> None:

@@ -86,10 +86,19 @@ class ThreadedConnection:
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
         if self._abandoned is not None:
-            await loop.run_in_executor(None, _interrupt, self._driver)
-            await asyncio.wait((self._abandoned,))
-            self._abandoned.exception()  # nobody else will ask
+            await self._interrupt(self._abandoned)
         await loop.run_in_executor(self._threads, self._close)
+
+    async def _interrupt(self, calling: asyncio.Future[Any]) -> None:
+        """Bring an abandoned call to its end."""
+        loop = asyncio.get_running_loop()
+        patience = 0.01
+        while not calling.done():
+            # Again and again: an interruption between two statements is one of nothing.
+            await loop.run_in_executor(None, _interrupt, self._driver)
+            await asyncio.wait((calling,), timeout=patience)
+            patience = min(2 * patience, 1.0)
+        calling.exception()  # nobody else will ask
 
     def _close(self) -> None:
         if self._abandoned is not None and not self._connection.invalidated:

@@ -36,7 +36,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         magic = next((number for number, part in enumerate(path.parts) if _MAGIC.search(part)), None)
         if magic is not None:
             folder, pattern = Path(*path.parts[:magic]), path.parts[magic:]
-        elif text.endswith("/") or path.is_dir():
+        elif text.endswith("/") or os.path.isdir(path):  # noqa: PTH112
             folder, pattern = path, ("**", "*") if recursive else ("*",)
         else:
             return cls(folder=str(path.parent.resolve()), pattern=(path.name,), exact=True)
@@ -68,7 +68,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             return
         if self.folder.startswith(f"{path}/"):
             path = self.folder
-        if not Path(path).is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - it answers where pathlib raises
             if self.wants(path):
                 yield path
             return

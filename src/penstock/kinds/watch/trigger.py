@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
 from penstock.core.duration import Duration
+from penstock.core.errors import NodeError, StoreError
 from penstock.engine.kind import FieldError, Trigger, field
 from penstock.kinds.watch.target import Target
 from penstock.kinds.watch.watcher import Watcher
@@ -45,6 +45,8 @@ class Watch(Trigger, kind="file.watch", aliases=("watch",)):
     - parents: true makes folders that are missing.
     - concurrency: how many processes may run at once (1: one after the other, in order).
     - drain: how long to wait for them before a reload or the end (10s).
+    - durable: true records a run for each change, which goes on by itself, after a crash as well;
+      the next one does not wait for it.
 
     Ports: out, called with a mapping: `event`, `path` (absolute), `name` (the last part of the
     path), `size_bytes` (null when it is gone), `time` (of the notice, as ISO 8601 text).
@@ -117,27 +119,25 @@ class Watch(Trigger, kind="file.watch", aliases=("watch",)):
         targets = [
             Target.read(path, recursive=self.recursive, ignore=self.ignore) for path in self._paths
         ]
-        if self.parents:
-            for target in targets:
-                Path(target.folder).mkdir(parents=True, exist_ok=True)
         watcher = Watcher(targets, quiet_ms=round(self.debounce.total_seconds() * 1000))
-        watcher.begin(existing=self.existing)
+        watcher.begin(existing=self.existing, parents=self.parents)
         return watcher
 
     async def _serve(self, ctx: TriggerContext, watcher: Watcher) -> None:
-        loop = asyncio.get_running_loop()
+        loop, slots = asyncio.get_running_loop(), self._slots
         while True:
             while watcher.pending:
-                await self._slots.acquire()
+                if watcher.pending[0].happening not in self.events:
+                    watcher.pending.popleft()
+                    continue
+                await slots.acquire()
                 # Taken only now: what is not served before a reload is served after it.
                 change = watcher.pending.popleft()
-                if change.happening in self.events:
-                    ctx.own(self._handle(ctx, change), f"{self.kind}:{ctx.node}:{change.path}")
-                else:
-                    self._slots.release()
+                served = ctx.own(self._serve_one(ctx, change), f"{self.kind}:{ctx.node}:{change.path}")
+                served.add_done_callback(lambda _: slots.release())
             await loop.run_in_executor(self._thread, watcher.wait)
 
-    async def _handle(self, ctx: TriggerContext, change: Change) -> None:
+    async def _serve_one(self, ctx: TriggerContext, change: Change) -> None:
         payload = {
             "event": str(change.happening),
             "path": change.path,
@@ -146,6 +146,13 @@ class Watch(Trigger, kind="file.watch", aliases=("watch",)):
             "time": datetime.fromtimestamp(ctx.clock.now(), UTC).isoformat().replace("+00:00", "Z"),
         }
         try:
-            await ctx.start("out", payload)
-        finally:
-            self._slots.release()
+            if self.durable:
+                await ctx.submit("out", payload)
+            else:
+                await ctx.start("out", payload)
+        except StoreError as error:
+            ctx.warn(f"a change is not recorded yet: {error.message}", path=change.path)
+            assert self._watcher is not None, "it is open"
+            self._watcher.pending.appendleft(change)
+        except NodeError:
+            return  # the runtime tells of a process that fails

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -40,11 +41,17 @@ class Watcher:
         self._watched: list[tuple[int, int] | None] = []
         self._stopped = threading.Event()
 
-    def begin(self, *, existing: bool) -> None:
+    def begin(self, *, existing: bool, parents: bool) -> None:
         """Watch from now on. Raises NodeError when that cannot be.
 
-        existing: the files that are there already count as created.
+        existing: the files that are there already count as created. parents: make folders
+        that are missing.
         """
+        for folder in self._folders if parents else ():
+            try:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise _told(folder, error) from error
         self._arm()
         there = self._snapshot.everything()
         if existing:
@@ -83,7 +90,7 @@ class Watcher:
         from watchfiles._rust_notify import RustNotify
 
         for folder in self._folders:
-            if not Path(folder).is_dir():
+            if not os.path.isdir(folder):  # noqa: PTH112 - it answers where pathlib raises
                 remedy = "make it, or set `parents: true`"
                 raise _failure(folder, "there is no such folder", "watch.missing", remedy)
         self._watched = self._identities()
@@ -91,7 +98,7 @@ class Watcher:
         try:
             self._notices = RustNotify(self._folders, False, False, 0, deep, False)
         except (OSError, RuntimeError) as error:
-            raise _told(self._folders, error) from error
+            raise _told(", ".join(self._folders), error) from error
 
     def _identities(self) -> list[tuple[int, int] | None]:
         return [_identity(folder) for folder in self._folders]
@@ -105,8 +112,7 @@ def _identity(folder: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _told(folders: list[str], error: OSError | RuntimeError) -> NodeError:
-    folder = ", ".join(folders)
+def _told(folder: str, error: OSError | RuntimeError) -> NodeError:
     if "OS file watch limit reached" in str(error) or getattr(error, "errno", 0) == errno.ENOSPC:
         remedy = "raise the system's limit (`sysctl fs.inotify.max_user_watches`), or watch less"
         return _failure(folder, "the system has no watches left", "watch.limit", remedy)
