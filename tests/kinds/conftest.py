@@ -27,6 +27,7 @@ class RecordingContext:
     flow = "flow-1"
     attempt = 1
     idempotency_key = "run-1:node-1"
+    traceparent = ""
 
     def __init__(self, *linked: str) -> None:
         self.messages: list[str] = []

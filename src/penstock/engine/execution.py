@@ -164,6 +164,7 @@ class Execution:
                 prepare=self.runtime.revisions.prepare,
                 syscalls=self.runtime.syscalls,
                 observer=self.runtime.observer,
+                inspector=self.runtime.inspector,
             )
             live.deadline = self._deadline()
             try:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import StoreError
+from penstock.core.errors import RunExists, StoreError
 from penstock.core.events import EFFECTS, TERMINAL, Event, EventType
 from penstock.core.payload import Error
 from penstock.core.policies import Record
@@ -254,6 +254,8 @@ class Committer:
         error: Error | None = None
         try:
             await self.store.commit(batch)
+        except RunExists:  # another runtime was quicker with a tick: that is how it should be
+            raise
         except Exception as cause:
             error = Error.from_exception(cause)
             raise

@@ -202,7 +202,10 @@ class Trigger(Node):
         """Begin to start processes. Returns soon; what goes on belongs to `ctx.own`."""
 
     def describe(self) -> str:
-        """Where or when it starts processes, for people: an address, a schedule. Asked when it is open."""
+        """Where or when it starts processes, for people: an address, a schedule.
+
+        Asked when it is open.
+        """
         return ""
 
     async def close(self) -> None:

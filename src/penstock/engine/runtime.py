@@ -36,6 +36,7 @@ from penstock.engine.stream import Streams
 if TYPE_CHECKING:
     from penstock.core.clock import Clock
     from penstock.engine.flow import Flow
+    from penstock.engine.inspection.inspector import Inspector
     from penstock.engine.loading import Loader
     from penstock.engine.resident.syscalls import Syscall
 
@@ -53,6 +54,7 @@ class Runtime:
     recover: go on with every unfinished run that no live runtime owns. evict_after:
     seconds that a run which only waits stays in memory. probe: called with the name of
     each point at which a test may want to crash. observer: told of what happens.
+    inspector: asked at every port that a packet passes; it slows everything down.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Runtime:
         evict_after: float = 5.0,
         probe: Callable[[str], None] = no_probe,
         observer: Observer | None = None,
+        inspector: Inspector | None = None,
     ) -> None:
         self.store = store
         self.loader = loader
@@ -73,6 +76,7 @@ class Runtime:
         self.evict_after = evict_after
         self.probe = probe
         self.observer = observer
+        self.inspector = inspector
         self.syscalls: dict[str, Syscall] = {}
         self.streams = Streams(store, is_live=self.is_live, check=self._check)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="penstock")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from penstock.core.payload import Payload
@@ -22,9 +22,9 @@ class Breakpoint:
     """A node, or one of its ports, at which processes stop.
 
     node: a name, or the end of a path such as `review/parse`; `*` for all. port: empty for
-    every in-port, and of a trigger, which has none, every out-port. condition: asked with each packet, or
-    with all inputs by port where the port is not named and several are linked. text: how the
-    condition was written. hits: how often processes stopped here.
+    every in-port, and for what a node calls; `*` for every port. condition: asked with the
+    packet, or with all of them by port where several pass at once. text: how the condition was
+    written. number: its name for people, 0 until it is set. hits: how often processes stopped.
     """
 
     def __init__(

@@ -37,16 +37,16 @@ class Pace(StrEnum):
 class Stop:
     """A process that stopped. number: counts the stops. packets: those to go on with.
 
-    breakpoint: why; None after a step. trouble: what its condition raised, for people.
+    why: the breakpoint; None after a step. trouble: what its condition raised, for people.
     """
 
     def __init__(
-        self, number: int, run: LiveRun, spot: Spot, breakpoint: Breakpoint | None, trouble: str
+        self, number: int, run: LiveRun, spot: Spot, why: Breakpoint | None, trouble: str
     ) -> None:
         self.number = number
         self.run = run
         self.spot = spot
-        self.breakpoint = breakpoint
+        self.why = why
         self.trouble = trouble
         self.packets: dict[str, Payload] = dict(spot.packets)
         self.resumed: asyncio.Future[Pace] = asyncio.get_running_loop().create_future()
@@ -92,10 +92,10 @@ class Debugger(Inspector):
 
     # --- asked by people ------------------------------------------------------------
 
-    def add(self, breakpoint: Breakpoint) -> None:
+    def add(self, point: Breakpoint) -> None:
         """Have processes stop there from now on; it gets a number."""
-        breakpoint.number = next(self._numbers)
-        self.breakpoints[breakpoint.number] = breakpoint
+        point.number = next(self._numbers)
+        self.breakpoints[point.number] = point
 
     def remove(self, number: int) -> None:
         """Have them stop there no more. Raises KeyError."""
@@ -175,13 +175,13 @@ class Debugger(Inspector):
             await self._moved.wait()
         if self._detached:
             return packets
-        breakpoint, trouble = self._caught(spot, sent=sent)
+        why, trouble = self._caught(spot, sent=sent)
         stepped = watched.pace is Pace.STEP or (
             watched.pace is Pace.OVER and spot.depth <= watched.depth
         )
-        if breakpoint is None and not stepped:
+        if why is None and not stepped:
             return packets
-        stop = Stop(next(self._stop_numbers), run, spot, breakpoint, trouble)
+        stop = Stop(next(self._stop_numbers), run, spot, why, trouble)
         await self._hold(stop, watched)
         return stop.packets
 
@@ -190,19 +190,19 @@ class Debugger(Inspector):
 
     def _caught(self, spot: Spot, *, sent: bool) -> tuple[Breakpoint | None, str]:
         """The breakpoint to stop at, and what is wrong with its condition."""
-        for breakpoint in self.breakpoints.values():
+        for point in self.breakpoints.values():
             try:
-                if breakpoint.catches(spot, sent=sent):
-                    return breakpoint, ""
+                if point.catches(spot, sent=sent):
+                    return point, ""
             except Exception as error:  # a condition is code of the user's
-                return breakpoint, str(error) or type(error).__name__
+                return point, str(error) or type(error).__name__
         return None, ""
 
     async def _hold(self, stop: Stop, watched: _Watched) -> None:
         watched.stop = self.stops[stop.number] = stop
         watched.pace = Pace.FREE
-        if stop.breakpoint is not None:
-            stop.breakpoint.hits += 1
+        if stop.why is not None:
+            stop.why.hits += 1
         stop.run.begin_work()  # otherwise the run would seem to wait, and leave memory
         try:
             self._stopped(stop)

@@ -50,7 +50,10 @@ class Trace:
     def leaves(
         self, firing: str, port: str, payload: Payload, routes: Iterable[Route], path: str
     ) -> None:
-        """A firing sends a packet, or several, over these links. path: of the process that they lead into."""
+        """A firing sends a packet, or several, over these links.
+
+        path: that of the process that they lead into.
+        """
         causes = self._causes.get(firing, ())
         packets = payload if type(payload) is Emit else (payload,)
         for route in routes:

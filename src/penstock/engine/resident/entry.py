@@ -55,7 +55,7 @@ class Entry:
         self.error = error
         self.limit = limit
         self.way = way
-        self.inline = plan.inline
+        self.inline = plan.inline and roots.runtime.inspector is None
         self.nodes = frozenset(_nodes((plan,) if error is None else (plan, error)))
         self.running = 0
         self._drained: asyncio.Future[None] | None = None
@@ -110,6 +110,9 @@ class Entry:
         self, plan: Plan, live: LiveRun, payload: Payload, fails: Fails | None
     ) -> Payload:
         process = Process(plan, live, fails=fails)
+        if live.inspector is not None:
+            port = self.port if plan is self.plan else "error"
+            payload = await live.inspector.sent(process, self.key, port, payload)
         if self.limit is None:
             return await process.answer(payload)
 

@@ -104,6 +104,7 @@ class Roots:
             syscalls=runtime.syscalls,
             observer=runtime.observer,
             subject=Subject(self.flow.namespace, key, fid) if runtime.observer else None,
+            inspector=runtime.inspector,
         )
 
     @contextmanager
