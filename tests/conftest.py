@@ -1,6 +1,7 @@
 """What tests of all parts may ask for."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -18,3 +19,28 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres(postgres_server: PostgresServer) -> str:
     """The address of an empty database."""
     return postgres_server.database()
+
+
+class Restarts:
+    """Stops and starts the server of the tests. What waits for it goes on to run meanwhile."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self.stopped = False
+
+    async def stop(self) -> None:
+        self.stopped = True
+        await asyncio.to_thread(self._server.stop)
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._server.start)
+        self.stopped = False
+
+
+@pytest.fixture
+async def restarts(postgres_server: PostgresServer) -> AsyncIterator[Restarts]:
+    """For tests whose server goes away; it is back for the next one."""
+    found = Restarts(postgres_server)
+    yield found
+    if found.stopped:
+        await found.start()

@@ -125,6 +125,21 @@ def test_pruning_leaves_what_the_files_say(penstock: Penstock, graph: Path) -> N
     assert penstock("get", "specs", "-o", "name").out == "b\n"
 
 
+def test_what_cannot_be_active_yet_is_written_with_a_warning(penstock: Penstock, tmp_path: Path) -> None:
+    (tmp_path / "graph.yaml").write_text(
+        "- {kind: debug.log, name: a, links: {out: nowhere}}\n"
+        "- {kind: debug.log, name: b, links: {nope: c}}\n"
+        "- {kind: debug.log, name: c}\n"
+    )
+    done = penstock("apply", "specs", "-f", "graph.yaml")
+
+    assert done.code == 0
+    assert "warning: default/a is waiting: `nowhere`\n" in done.err
+    assert "warning: default/b is broken: " in done.err
+    assert "default/c is" not in done.err
+    assert "warning" not in penstock("apply", "specs", "-f", "graph.yaml").err
+
+
 def test_a_flow_can_be_applied(penstock: Penstock, tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text("flow: daily\nnodes: [{kind: debug.log, name: x}]")
 

@@ -162,12 +162,14 @@ def test_an_editor_that_is_still_open_when_the_session_ends_leaves_no_secret_beh
     editing.wait(BOUND_SECONDS)
 
     assert not os.access(path, os.F_OK)
-    os.killpg(editing.pid, signal.SIGKILL)  # the editor lives on without its file
 
 
 def line(process: subprocess.Popen[str]) -> str:
     """The next line that a process prints, which comes within a bound."""
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], BOUND_SECONDS)
-    assert ready, "nothing was printed"
-    return process.stdout.readline().strip()
+    found = b""
+    while not found.endswith(b"\n"):
+        ready, _, _ = select.select([process.stdout], [], [], BOUND_SECONDS)
+        assert ready, f"nothing was printed behind {found!r}"
+        found += os.read(process.stdout.fileno(), 1)
+    return found.decode().strip()

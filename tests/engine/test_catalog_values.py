@@ -216,6 +216,7 @@ async def test_an_old_revision_is_refused(values: Values) -> None:
         (f"- {{name: a, data: 1, id: [{SECRET}]}}", "expected text"),
         (f"environ: {SECRET}", "no value can be called `environ`"),
         ("- {name: a, data: {x: •••}}", "get it with --reveal"),
+        (f"{{name: a, id: b, dta: {SECRET}}}", "unknown field"),
         ("[]", "there are no values in it"),
         (f"{SECRET}", "there are no values in it"),
         (f"- {{name: a, data: {SECRET}, revision: -1}}", "whole number"),

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from penstock.core.clock import Clock
 from penstock.engine.clock import SystemClock
-from penstock.server import Handler, Limits, Request, Response, Server
+from penstock.server.limits import Limits
+from penstock.server.messages import Handler, Request, Response
+from penstock.server.server import Server
 
 if TYPE_CHECKING:
     import ssl

@@ -11,7 +11,7 @@ import pytest
 from tests.server.serving import Wire, echo, exchange, request, serving
 
 from penstock.core.errors import ClientGone, RequestRefused
-from penstock.server import Handler, Request, Response
+from penstock.server.messages import Handler, Request, Response
 from penstock.testing.clock import FakeClock
 
 

@@ -14,7 +14,7 @@ import brotli
 import pytest
 from tests.server.serving import Gate, Wire, echo, echo_later, exchange, port_of, request, serving, until
 
-from penstock.server import Request, Response
+from penstock.server.messages import Request, Response
 
 LARGE_BYTES = 100 << 20
 

@@ -10,8 +10,8 @@ import brotli
 import pytest
 from tests.server.serving import Answer, Wire, exchange, request, serving
 
-from penstock.server import Request, Response
 from penstock.server.codings import preferred
+from penstock.server.messages import Request, Response
 
 DECODERS = {"gzip": gzip.decompress, "deflate": zlib.decompress, "br": brotli.decompress, "": bytes}
 TEXT = b"all work and no play makes a dull boy; " * 100

@@ -23,7 +23,7 @@ from tests.server.serving import (
 )
 
 from penstock.core.errors import ClientGone
-from penstock.server import Request, Response
+from penstock.server.messages import Request, Response
 from penstock.testing.clock import FakeClock
 
 
@@ -311,18 +311,16 @@ async def test_a_handler_may_take_its_time_for_the_answer() -> None:
 
 async def test_a_client_that_takes_nothing_of_its_answer_is_cut() -> None:
     clock = FakeClock()
-    async with serving(
-        lambda _: Response(200, [], bytes(32 << 20)), clock=clock, send_seconds=30
-    ) as server:
-        async with Wire(server) as wire:
-            wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
-            await wire.send(request())
-            await until(lambda: server.connections)
-            await asyncio.sleep(0.05)  # the buffers between fill up
-            clock.advance(20)
-            assert server.connections
-            clock.advance(40)
-            await until(lambda: server.connections == 0)
+    answer = Response(200, [], bytes(32 << 20))
+    async with serving(lambda _: answer, clock=clock, send_seconds=30) as server, Wire(server) as wire:
+        wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await wire.send(request())
+        await until(lambda: server.connections)
+        await asyncio.sleep(0.05)  # the buffers between fill up
+        clock.advance(20)
+        assert server.connections
+        clock.advance(40)
+        await until(lambda: server.connections == 0)
 
 
 async def test_who_is_refused_and_goes_on_sending_is_cut_after_a_while() -> None:

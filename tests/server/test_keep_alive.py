@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.server.serving import Gate, Wire, echo, echo_later, request, serving, until
 
-from penstock.server import Request, Response
+from penstock.server.messages import Request, Response
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import json
 import pytest
 from tests.server.serving import Gate, Wire, echo, echo_later, exchange, request, serving, until
 
-from penstock.server import Request, Response
+from penstock.server.messages import Request, Response
 
 
 async def refused(server_limits: dict[str, int], *parts: bytes) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from tests.server.serving import Wire, echo, port_of, request, serving
 
 from penstock.core.errors import ListenError
 from penstock.engine.clock import SystemClock
-from penstock.server import Server
+from penstock.server.server import Server
 
 
 def server() -> Server:
@@ -99,9 +99,7 @@ async def test_ipv6_is_spoken() -> None:
 
 
 async def test_a_name_without_address_is_an_error() -> None:
-    with pytest.raises(
-        ListenError, match="no-such-host.invalid: this name has no address"
-    ):
+    with pytest.raises(ListenError, match=r"no-such-host\.invalid: this name has no address"):
         await server().bind("no-such-host.invalid", 0)
 
 

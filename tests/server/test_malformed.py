@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.server.serving import Gate, Wire, echo, echo_later, exchange, request, serving, until
 
-from penstock.server import Request, Response
+from penstock.server.messages import Request, Response
 
 HOST = b"Host: localhost\r\n"
 POST = b"POST / HTTP/1.1\r\n" + HOST

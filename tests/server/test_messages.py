@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.server import Peer, Request
+from penstock.server.messages import Peer, Request
 
 
 def asked(target: bytes, *headers: tuple[bytes, bytes]) -> Request:

@@ -22,33 +22,7 @@ from penstock.testing.conformance import (
 from penstock.testing.conformance.catalogue import AT, following, spec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from penstock.testing.postgres import PostgresServer
-
-
-class Server:
-    """The server of the tests. What waits for it goes on to run while it stops and starts."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
-        self.stopped = False
-
-    async def stop(self) -> None:
-        self.stopped = True
-        await asyncio.to_thread(self._server.stop)
-
-    async def start(self) -> None:
-        await asyncio.to_thread(self._server.start)
-        self.stopped = False
-
-
-@pytest.fixture
-async def server(postgres_server: PostgresServer) -> AsyncIterator[Server]:
-    found = Server(postgres_server)
-    yield found
-    if found.stopped:
-        await found.start()
+    from tests.conftest import Restarts
 
 
 async def cut(store: PostgresStore) -> None:
@@ -61,7 +35,7 @@ async def cut(store: PostgresStore) -> None:
 
 
 async def test_a_follower_hears_what_it_missed_while_the_server_was_away(
-    postgres: str, server: Server
+    postgres: str, restarts: Restarts
 ) -> None:
     async with (
         asyncio.timeout(PATIENCE_SECONDS * 2),
@@ -73,11 +47,11 @@ async def test_a_follower_hears_what_it_missed_while_the_server_was_away(
         assert await anext(changes) == first
         heard = asyncio.ensure_future(anext(changes))
         await asyncio.wait([heard], timeout=0)
-        await server.stop()
+        await restarts.stop()
         with pytest.raises(StoreError, match="cannot be reached"):
             await other.write([spec("b")], at=AT)
         assert not heard.done()
-        await server.start()
+        await restarts.start()
         second = await other.write([spec("b")], at=AT)
         assert await heard == second
         third = asyncio.ensure_future(anext(changes))
@@ -102,17 +76,17 @@ async def test_a_follower_whose_connection_was_cut_still_hears_at_once(postgres:
             assert await heard == written
 
 
-async def test_a_lease_outlives_a_server_that_starts_again(postgres: str, server: Server) -> None:
+async def test_a_lease_outlives_a_server_that_starts_again(postgres: str, restarts: Restarts) -> None:
     async with (
         asyncio.timeout(PATIENCE_SECONDS * 2),
         opened(lambda: PostgresStore(postgres)) as store,
     ):
         await store.commit(batch_of(run_row(1, owner=store.owner), **{fid(1): events(1, 1)}))
         owner = store.owner
-        await server.stop()
+        await restarts.stop()
         with pytest.raises(StoreError, match="cannot be reached"):
             await store.commit(batch_of(**{fid(1): events(2, 2)}))
-        await server.start()
+        await restarts.start()
         await store.hold()
         assert (store.owner, store.held) == (owner, True)
         await store.commit(batch_of(**{fid(1): events(2, 2)}))
@@ -120,7 +94,7 @@ async def test_a_lease_outlives_a_server_that_starts_again(postgres: str, server
 
 
 async def test_a_word_that_is_left_after_a_restart_reaches_its_runtime(
-    postgres: str, server: Server
+    postgres: str, restarts: Restarts
 ) -> None:
     async with (
         asyncio.timeout(PATIENCE_SECONDS * 2),
@@ -131,7 +105,7 @@ async def test_a_word_that_is_left_after_a_restart_reaches_its_runtime(
         await store.commit(batch_of(run_row(1, owner=store.owner)))
         heard = asyncio.ensure_future(anext(words))
         await asyncio.wait([heard], timeout=0)
-        await server.stop()
-        await server.start()
+        await restarts.stop()
+        await restarts.start()
         await other.signal(fid(1), "cancel")
         assert await heard == (fid(1), "cancel")

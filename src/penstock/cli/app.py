@@ -100,8 +100,10 @@ class App:
         import os
 
         from penstock.cli.values import gather
+        from penstock.store.keys import VARIABLE
 
-        environ = os.environ if self._environ is None else self._environ
+        environ = dict(os.environ if self._environ is None else self._environ)
+        environ.pop(VARIABLE, None)  # no spec has any business with the keys of all values
         return gather(self.settings.value_tables(), self._value_files, environ)
 
 

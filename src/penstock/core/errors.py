@@ -16,6 +16,7 @@
     ├── RunNotFound
     ├── RunBusy              another process executes this run
     ├── StoreError           the journal cannot be read or written
+    │   ├── StoreAway        its server cannot be reached, and may come back
     │   ├── StoreFull
     │   ├── StoreLocked
     │   ├── StoreCorrupt
@@ -177,6 +178,10 @@ class StoreError(PenstockError):
     def __init__(self, message: str, *, fid: str = "", remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.fid = fid
+
+
+class StoreAway(StoreError):
+    """The server of the store cannot be reached. It may come back by itself."""
 
 
 class StoreFull(StoreError):

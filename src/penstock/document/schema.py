@@ -14,6 +14,7 @@ import msgspec
 from penstock.document.flows import TYPES
 from penstock.document.schema_parts import (
     COMMON,
+    REVISION,
     closed,
     described,
     optional,
@@ -180,6 +181,7 @@ def _about() -> dict[str, Schema]:
         "tags": {"type": ["array", "string"], "items": {"type": "string"}},
         "annotations": ref("annotations"),
         "namespace": described("name", "The namespace that the flow lives in."),
+        "revision": {"type": "integer", "minimum": 0, "description": REVISION},
         "triggers": {
             "type": "array",
             "items": {"type": "object"},

@@ -148,10 +148,13 @@ def parts() -> dict[str, Schema]:
     }
 
 
+REVISION: Final = "The revision in the store that this was made from; refused when there is a newer one."
+
 COMMON: Final[dict[str, Any]] = {
     "id": text("Addresses the node when it has no name."),
     "name": described("name", "How links name this node."),
     "namespace": described("name", "The namespace that the node lives in."),
+    "revision": {"type": "integer", "minimum": 0, "description": REVISION},
     "annotations": ref("annotations"),
     "env": ref("env"),
     "retry": ref("retry"),

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from penstock.core.errors import PenstockError, RunBusy, StoreError
+from penstock.core.errors import PenstockError, RunBusy, StoreAway, StoreError
 from penstock.core.events import EventType
 from penstock.core.states import RunState
 from penstock.core.store import RunChange, RunRow
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 RESIDENT: Final = 1000
 """How many runs may be in memory before those that wait leave it, and others wait to return."""
+
+RETURN_SECONDS: Final = 1.0
+"""How often it is tried whether a store that went away is back."""
 
 
 class Recovery:
@@ -46,6 +49,10 @@ class Recovery:
     def put_aside(self, fid: str, until: float) -> None:
         """Bring a run back at `until`, in epoch seconds."""
         self._sleepers.add(fid, until)
+
+    def await_store(self, fid: str) -> None:
+        """Bring a run back as soon as the store, which went away under it, is there again."""
+        self.put_aside(fid, self._clock.now() + RETURN_SECONDS)
 
     def abandon(self) -> list[str]:
         """Forget all runs that were to be brought back; which ones."""
@@ -140,7 +147,11 @@ class Recovery:
                 await self._room.wait()
                 continue
             fid = next(iter(self._due))
-            await self._bring_back_one(fid)
+            try:
+                await self._bring_back_one(fid)
+            except StoreAway:
+                await asyncio.sleep(RETURN_SECONDS)  # the others would meet with the same
+                continue
             self._due.pop(fid, None)
             await asyncio.sleep(0)  # the loop belongs to those that run, too
 
@@ -161,5 +172,7 @@ class Recovery:
                 self._runtime.committer.changes[fid] = RunChange(fid=fid, error=error.message)
                 await self._runtime.committer.committed()
                 self._runtime.gave_up(fid, error)
+        except StoreAway:
+            raise
         except StoreError as error:
             self._runtime.gave_up(fid, error)

@@ -12,6 +12,7 @@ from penstock.core.errors import (
     RunBusy,
     RunNotFound,
     RunSuspended,
+    StoreAway,
     StoreError,
     StoreLost,
 )
@@ -124,6 +125,8 @@ class Runtime:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            for fid in list(self._ends):  # of runs that were not in memory
+                self._wake_waiters(fid)
             self.streams.wake()
             await self.committer.close()
             await self.revisions.unload()
@@ -216,7 +219,11 @@ class Runtime:
         journal.emit(EventType.RUN_STARTED, "", started)
         for event in past:
             journal.emit(event.type, event.node, event.data)
-        await journal.durable()
+        try:
+            await journal.durable()
+        except StoreAway:
+            self._recovery.await_store(fid)  # it may have come into being all the same
+            raise
         if self.observer is not None:
             self.observer.run_started(Subject(flow.namespace, flow.name, fid))
         replay = Replay.fold(past, repeats=True) if past else None
@@ -340,6 +347,8 @@ class Runtime:
         if execution is not None:
             execution.stop(Stop.CANCEL, reason)
             await asyncio.wait([execution.ended])
+            if isinstance(execution.broken, StoreAway):  # the run will go on
+                raise execution.broken
         elif row is not None and not row.state.terminal:
             await self._cancel_elsewhere(row, reason)
 
@@ -450,6 +459,8 @@ class Runtime:
             self._recovery.put_aside(fid, execution.evicted_until)
         elif isinstance(execution.broken, StoreLost):
             self.look_elsewhere(fid)
+        elif isinstance(execution.broken, StoreAway) and not self._closing:
+            self._recovery.await_store(fid)  # and whoever waits for the run goes on waiting
         elif execution.broken is not None:
             self.gave_up(fid, execution.broken)
         else:

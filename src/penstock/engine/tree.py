@@ -90,12 +90,11 @@ def _send(
     ready: deque[tuple[Vertex, str, Payload]],
     leaves: Leaves,
 ) -> None:
-    routes = vertex.routes
     travelled = False
-    for port, payload in outputs.items():
-        for route in routes.get(port, ()):
+    for port, routes in vertex.routes.items():
+        if port in outputs:
             travelled = True
-            ready.append((route.target, route.port, payload))
+            ready.extend((route.target, route.port, outputs[port]) for route in routes)
     if outputs and not travelled:
         payload = next(iter(outputs.values())) if len(outputs) == 1 else dict(outputs)
         leaves.append((vertex.order, payload))

@@ -66,7 +66,7 @@ class Block(_Holder, kind="block", aliases=("control.block",)):
             name: total
             specs:
               - {kind: snippet, language: json, code: '{"net": 100}'}
-              - {kind: snippet, language: cel, code: 'self.net * 1.2'}
+              - {kind: snippet, language: cel, code: 'self.net * 2'}
     """
 
     out_ports: ClassVar[Ports] = {"out": Port()}

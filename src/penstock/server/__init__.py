@@ -1,22 +1,6 @@
-"""An HTTP/1.1 server on asyncio and llhttp, without a framework between socket and handler."""
+"""An HTTP/1.1 server on asyncio and llhttp, without a framework between socket and handler.
 
-from __future__ import annotations
-
-from penstock.server.limits import Limits
-from penstock.server.messages import Handler, Peer, Request, Response
-from penstock.server.problem import problem
-from penstock.server.server import Server
-from penstock.server.tls import tls_context
-from penstock.server.websocket import WebSocket
-
-__all__ = [
-    "Handler",
-    "Limits",
-    "Peer",
-    "Request",
-    "Response",
-    "Server",
-    "WebSocket",
-    "problem",
-    "tls_context",
-]
+server.py listens, and sees connections come and go; connection.py is one of them: reading.py
+makes requests of its bytes, the handler answers, and writing.py makes bytes of that. What the
+two say to each other is in messages.py, and how much one client may ask in limits.py.
+"""

@@ -8,7 +8,6 @@ from collections.abc import Coroutine
 from typing import Any, Final, cast
 
 from penstock.core.errors import ClientGone, RequestRefused
-from penstock.server.conversation import Conversation
 from penstock.server.failure import checked, failure, misfit
 from penstock.server.messages import Peer, Request, Response, Upgrade
 from penstock.server.outflow import Outflow
@@ -224,6 +223,8 @@ class Connection(asyncio.Protocol):
 
     def _switch(self, request: Request, upgrade: Upgrade) -> Response | None:
         """Go on as a websocket; the answer when that cannot be."""
+        from penstock.server.conversation import Conversation
+
         if self._rest is None:
             return problem(426, "this is for websockets", headers=[("Upgrade", "websocket")])
         try:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from websockets.exceptions import ProtocolError
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
 
 from penstock.core.errors import ClientGone
 from penstock.server.handshake import shake_hands
@@ -12,9 +16,6 @@ from penstock.server.messages import Request, Upgrade
 from penstock.server.outflow import Outflow
 from penstock.server.service import LOG, Service
 from penstock.server.websocket import WebSocket
-
-if TYPE_CHECKING:
-    from websockets.frames import Frame
 
 _GOODBYE_SECONDS: Final = 5.0
 _HIGH_WATER_BYTES: Final = 256 << 10
@@ -43,6 +44,7 @@ class Conversation(asyncio.Protocol):
         self._over = asyncio.Event()
         self._deaf = False  # nobody will ask for another message
         self._paused = False
+        self._cut = False
         self._heard = service.now
         self._pinged = False
         self._closing_since: float | None = None
@@ -89,8 +91,6 @@ class Conversation(asyncio.Protocol):
     # The transport calls these.
 
     def data_received(self, data: bytes) -> None:
-        from websockets.frames import Frame
-
         self._heard = self._service.now
         self._pinged = False
         self._protocol.receive_data(data)
@@ -126,15 +126,13 @@ class Conversation(asyncio.Protocol):
 
     @property
     def closed(self) -> bool:
-        from websockets.protocol import State
-
         return self._protocol.state is not State.OPEN
 
     @property
     def close_code(self) -> int | None:
         if self._protocol.close_rcvd is not None:
             return self._protocol.close_rcvd.code
-        return 1006 if self._over.is_set() else None
+        return 1006 if self._protocol.state is State.CLOSED else None
 
     @property
     def close_reason(self) -> str:
@@ -170,8 +168,6 @@ class Conversation(asyncio.Protocol):
     # Frames.
 
     def _take(self, frame: Frame) -> None:
-        from websockets.frames import Opcode
-
         if frame.opcode is Opcode.CLOSE:
             self._news.set()
             return
@@ -219,8 +215,6 @@ class Conversation(asyncio.Protocol):
 
     def _say_goodbye(self, code: int, reason: str = "") -> None:
         """Raises ValueError for a code or reason that cannot be sent."""
-        from websockets.exceptions import ProtocolError
-
         if self.closed:
             return
         if len(reason.encode()) > _REASON_BYTES:
@@ -263,5 +257,7 @@ class Conversation(asyncio.Protocol):
         """It has said goodbye already."""
 
     def cut(self) -> None:
-        self._task.cancel()
-        self._transport.abort()
+        if not self._cut:  # once: it may be cleaning up
+            self._cut = True
+            self._task.cancel()
+            self._transport.abort()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
+
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.http11 import Request as Handshake
+from websockets.server import ServerProtocol
 
 from penstock.core.errors import RequestRefused
 from penstock.server.head import Head
 from penstock.server.messages import Request, Upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from websockets.server import ServerProtocol
     from websockets.typing import Subprotocol
 
 _SILENT: Final = logging.getLogger("penstock.server.websocket")
@@ -27,8 +29,6 @@ def shake_hands(request: Request, upgrade: Upgrade) -> ServerProtocol:
     of the handler that cannot be sent.
     """
     Head(101, upgrade.headers)  # as for any other answer
-    from websockets.http11 import Request as Handshake
-
     protocol = _protocol(upgrade)
     protocol.receive_data(_as_read_by_library(request))
     events = protocol.events_received()
@@ -51,9 +51,6 @@ def shake_hands(request: Request, upgrade: Upgrade) -> ServerProtocol:
 
 
 def _protocol(upgrade: Upgrade) -> ServerProtocol:
-    from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-    from websockets.server import ServerProtocol
-
     def select(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         return next((known for known in offered if known in upgrade.subprotocols), None)
 

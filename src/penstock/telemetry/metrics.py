@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from penstock.engine.observer import Observer, Outcome, Subject
 from penstock.telemetry.instruments import (
     LONG,
-    MOST,
     OTHER,
     QUICK,
     Counts,
     Durations,
     Histogram,
+    Labels,
+    bounded,
 )
 
 if TYPE_CHECKING:
@@ -97,13 +98,13 @@ class Metrics(Observer):
         self.runs_ended = Counts()
         self.runs_resident = Counts()
         self.run_durations = Durations(LONG)
-        self.processes: dict[tuple[str, str, str], Processes] = {}
+        self.processes: dict[Labels, Processes] = {}
         self.attempts = Counts()
         self.attempt_durations = Durations(QUICK)
         self.retries = Counts()
         self.warnings = Counts()
         self.trigger_failures = Counts()
-        self.requests: dict[tuple[str, str, str], Requests] = {}
+        self.requests: dict[Labels, Requests] = {}
         self.reloads = Counts()
         self.changes = Counts()
         self.reload_durations = Durations(QUICK)
@@ -155,12 +156,11 @@ class Metrics(Observer):
             found.others.add(seconds)
 
     def _of_trigger(self, subject: Subject) -> Processes:
-        key = (subject.namespace, subject.name, "")
-        if key not in self.processes:
-            if len(self.processes) >= MOST:
-                key = (OTHER, OTHER, "")
-            self.processes.setdefault(key, Processes())
-        return self.processes[key]
+        key = bounded(self.processes, (subject.namespace, subject.name, ""))
+        found = self.processes.get(key)
+        if found is None:
+            found = self.processes[key] = Processes()
+        return found
 
     def attempt_ended(
         self,
@@ -220,12 +220,11 @@ class Metrics(Observer):
             found.others.add(seconds)
 
     def _of_listener(self, subject: Subject) -> Requests:
-        key = (subject.namespace, subject.name, "")
-        if key not in self.requests:
-            if len(self.requests) >= MOST:
-                key = (OTHER, OTHER, "")
-            self.requests.setdefault(key, Requests())
-        return self.requests[key]
+        key = bounded(self.requests, (subject.namespace, subject.name, ""))
+        found = self.requests.get(key)
+        if found is None:
+            found = self.requests[key] = Requests()
+        return found
 
     # --- loader and store -----------------------------------------------------------
 

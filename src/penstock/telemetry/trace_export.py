@@ -104,5 +104,5 @@ def _facts(environ: Mapping[str, str]) -> dict[str, str]:
 def _not_installed() -> SettingsError:
     return SettingsError(
         "traces need OpenTelemetry, which is not installed",
-        remedy="`pip install 'penstock[telemetry]'`, or `--no-trace`",
+        remedy="`pip install 'penstock[telemetry]'`, or set `trace` to false",
     )

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from penstock.core.errors import RunCancelled, RunFailed
+from penstock.core.duration import Duration
+from penstock.core.errors import NodeError, RunCancelled, RunFailed
 from penstock.engine.leases import Leases
+from penstock.kinds.sql.engine import load_driver
+from penstock.kinds.sql.pool import Pool, PoolSettings
+from penstock.kinds.sql.transaction import Transaction
 
 from .world import World, insert, until
 
@@ -169,6 +173,29 @@ async def test_a_runtime_that_closes_leaves_no_thread_and_no_task(world: World) 
     assert not [name for name in names if name.startswith("penstock-sql")], (before, names)
     tasks = [task.get_name() for task in asyncio.all_tasks()]
     assert not [name for name in tasks if name.startswith("sql:")]
+
+
+async def test_a_pool_that_closes_waits_for_nobody_and_leaves_nothing(world: World) -> None:
+    settings = PoolSettings(
+        url=world.database.url, size=2, timeout=Duration(seconds=5), connect_timeout=Duration(seconds=5)
+    )
+    pool = Pool(settings, load_driver(settings.url))
+    async with Transaction(pool) as transaction:
+        await transaction.work(lambda plain: plain.exec_driver_sql("SELECT 1").close())
+        await pool.close()
+        await transaction.work(
+            lambda plain: plain.exec_driver_sql("INSERT INTO people (name) VALUES ('ada')").close()
+        )
+    assert await world.database.names() == ["ada"]
+    with pytest.raises(NodeError, match="was taken away"):
+        await pool.take()
+    if world.database.is_postgres:
+
+        async def none_left() -> bool:
+            return await world.database.sessions() == 0
+
+        await until(none_left)
+    assert not [each for each in threading.enumerate() if each.name.startswith("penstock-sql")]
 
 
 async def test_what_is_leased_is_closed_by_the_last_who_gives_it_back() -> None:

@@ -69,27 +69,29 @@ class Editing:
                 return await shelves.specs.one(self._name, namespace=self._namespace)
             return await shelves.values.one(self._name, namespace=self._namespace, reveal=True)
 
-    async def _apply(self, stored: StoredSpec | StoredValue, text: str) -> Change:
+    async def _apply(
+        self, stored: StoredSpec | StoredValue, text: str, *, dry_run: bool = False
+    ) -> Change:
         async with opened(self._app) as shelves:
             if self._collection == "specs":
                 from penstock.document.reader import examine
 
                 examination = examine(text, file="spec.yaml")
                 _check_identity(stored, examination.document.source.data)
-                changes = await shelves.specs.apply([examination], origin=stored.origin)
+                changes = await shelves.specs.apply([examination], origin=stored.origin, dry_run=dry_run)
             else:
                 from penstock.document.source import read_source
 
                 source = read_source(text, file="value.yaml")
                 _check_identity(stored, source.data)
-                changes = await shelves.values.apply([source], origin=stored.origin)
+                changes = await shelves.values.apply([source], origin=stored.origin, dry_run=dry_run)
         return changes[0]
 
     def _problems(self, stored: StoredSpec | StoredValue, text: str, error: DocumentError) -> list[str]:
         """What is wrong, with the lines where it will be, below these very notes."""
-        notes = [*str(error).splitlines()]
+        notes = str(error).splitlines()
         try:
-            asyncio.run(self._apply(stored, "#\n" * (len(notes) + 1) + text))
+            asyncio.run(self._apply(stored, "#\n" * (len(notes) + 1) + text, dry_run=True))
         except DocumentError as moved:
             return str(moved).splitlines()
         return notes
@@ -99,7 +101,8 @@ class Editing:
         async with opened(self._app) as shelves:
             shelf = shelves.specs if self._collection == "specs" else shelves.values
             theirs = await shelf.between(stored.id, stored.revision, namespace=stored.namespace)
-        head = f"Somebody else wrote meanwhile: it is at revision {error.found}. What changed there:"
+        now = f"it is at revision {error.found}" if error.found else "it was deleted"
+        head = f"Somebody else wrote meanwhile: {now}. What changed there:"
         return [head, *unified(theirs), "Take over what should stay; saving puts yours on top."]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import SealError
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from penstock.engine.catalog.stored import StoredSpec
     from penstock.engine.resident.draft import Draft
     from penstock.engine.resident.linking import Verdict
+
+
+READY: Final = "ready"
+"""The status of a spec that can be active."""
 
 
 async def statuses(app: App, shelves: Opened, namespaces: Sequence[str]) -> dict[str, str]:
@@ -54,7 +58,7 @@ def _judged(app: App, specs: Sequence[StoredSpec], values: Mapping[str, Payload]
     verdicts = link(drafts)
     ready = active(verdicts)
     return {
-        draft.sheet.id: "ready" if key in ready else _reason(draft, verdicts.get(key), ready)
+        draft.sheet.id: READY if key in ready else _reason(draft, verdicts.get(key), ready)
         for key, draft in drafts.items()
     }
 

@@ -6,13 +6,15 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
 from penstock.cli.app import App
+from penstock.cli.debug.lines import above_the_prompt, piped_lines, typed_lines
+from penstock.cli.debug.session import Session
 from penstock.cli.exits import Exit
 from penstock.cli.signals import LEAVE, leave, leave_at_once, signals
 from penstock.cli.start.applying import Applying
@@ -47,14 +49,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     paths: tuple[str, ...] = ()
     watch: bool = False
+    debug: bool = False
     variables: Mapping[str, str] = {}
     drain_seconds: float = 10.0
 
 
 def serve(app: App, order: Order) -> Exit:
     """Serve until a signal ends it. Raises PenstockError when it cannot begin."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return leave(runner.run(_Serving(app, order).run()))
+    with _streams(app, order), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        code = runner.run(_Serving(app, order).run())
+    return leave(code)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -74,8 +78,10 @@ class _Serving:
         self._order = order
         self._loader = app.loader()
         self._store = app.open_store()
+        self._specs = Specs(self._store, scheme=self._loader.scheme)
         self._values = Values(self._store, vault=Vault(app.keys()))
         self._view = _view(app, order.namespace)
+        self._session = Session(app.console.out) if order.debug else None
         self._telemetry = self._make_telemetry()
         self._resident: Resident | None = None
         self._stop = asyncio.Event()
@@ -99,8 +105,12 @@ class _Serving:
                 self._telemetry.health.serve()
                 if self._order.watch:
                     runtime.own(applying.after_each_save(), "penstock:watch")
+                if self._session is not None:
+                    runtime.own(self._converse(self._session), "penstock:debug")
                 await self._stop.wait()
                 self._telemetry.health.drain()
+                if self._session is not None:
+                    self._session.debugger.detach()
                 cutting = runtime.own(self._cut_short(self._resident), "penstock:cut")
             cutting.cancel()
         return Exit.CANCELLED if self._was_cut else Exit.COMPLETED
@@ -126,7 +136,7 @@ class _Serving:
     def _applying(self) -> Applying:
         return Applying(
             Sources(self._order.paths),
-            specs=Specs(self._store, scheme=self._loader.scheme),
+            specs=self._specs,
             namespace=self._order.namespace,
             view=self._view,
         )
@@ -134,9 +144,13 @@ class _Serving:
     async def _make_runtime(self) -> Runtime:
         # Recorded runs go on as soon as the runtime is open, and may need the values.
         self._loader.values |= await self._values.payloads(self._order.namespace)
-        others = [] if self._telemetry.observer is None else [self._telemetry.observer]
-        observer = together(*others, self._view)
-        return Runtime(self._store, loader=self._loader, observer=observer)
+        observers = (self._telemetry.observer, self._session, self._view)
+        return Runtime(
+            self._store,
+            loader=self._loader,
+            observer=together(*(each for each in observers if each is not None)),
+            inspector=None if self._session is None else self._session.debugger,
+        )
 
     def _make_resident(self, runtime: Runtime) -> Resident:
         resident = Resident(
@@ -147,10 +161,20 @@ class _Serving:
             drain_seconds=self._order.drain_seconds,
         )
         self._view.follow(resident)
+        if self._session is not None:
+            self._session.attend(resident, self._specs)
         self._telemetry.health.add("store", store_answers(self._store))
         follows = loader_follows(self._store, reached=resident.reached)
         self._telemetry.health.add("loader", follows)
         return resident
+
+    async def _converse(self, session: Session) -> None:
+        """Debug until there are no more commands, and let that be the end of everything."""
+        await session.converse(
+            typed_lines(session.complete) if _has_prompt(self._app) else piped_lines(sys.stdin.fileno())
+        )
+        self._stop.set()
+        self._view.stopping()
 
     # --- the end ----------------------------------------------------------------------
 
@@ -176,6 +200,15 @@ class _Serving:
             for process in list(resident.roots.processes):
                 self._was_cut |= resident.roots.cancel(process)
             await asyncio.sleep(CUT_SECONDS)
+
+
+def _streams(app: App, order: Order) -> AbstractContextManager[None]:
+    """What is told goes above the debugger's prompt, where there is one."""
+    return above_the_prompt() if order.debug and _has_prompt(app) else nullcontext()
+
+
+def _has_prompt(app: App) -> bool:
+    return app.console.interactive and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _log_format(app: App) -> Format | None:

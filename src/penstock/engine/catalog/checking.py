@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,22 +45,24 @@ class Checker:
         """Report what is wrong with the specs of a document."""
         for flow in document.flows:
             self._check_flow(flow, findings)
-        for node in document.nodes:
-            self._check_node(node, findings)
+        self._check_nodes(document.nodes, findings)
 
     def _check_flow(self, flow: FlowSpec, findings: Findings) -> None:
         found, binder = _same_stage(findings), self._binder(flow, trail=(flow.name,))
+        known = len(found.problems)
         with contextlib.suppress(DocumentError):  # its problems are in what was found
             compile_spec(flow, self._scheme, binder=binder, findings=found)
         waiting = [node.config_at for node in flow.nodes if self._may_wait(node, flow)]
-        _take(found, findings, excused=waiting if binder.missing else [])
+        findings.adopt(_lasting(found.problems[known:], waiting if binder.missing else []))
 
-    def _check_node(self, node: NodeSpec, findings: Findings) -> None:
-        found, binder = _same_stage(findings), self._binder(node)
-        decoder = Decoder(self._scheme, binder, found, env={}, values={}, resident=True)
-        decoder.node(node)
-        waits = bool(binder.missing or decoder.missing)
-        _take(found, findings, excused=[node.config_at] if waits else [])
+    def _check_nodes(self, nodes: Iterable[NodeSpec], findings: Findings) -> None:
+        found = _same_stage(findings)
+        for node in nodes:
+            known, binder = len(found.problems), self._binder(node)
+            decoder = Decoder(self._scheme, binder, found, env={}, values={}, resident=True)
+            decoder.node(node)
+            waits = bool(binder.missing or decoder.missing)
+            findings.adopt(_lasting(found.problems[known:], [node.config_at] if waits else []))
 
     def _may_wait(self, node: NodeSpec, flow: FlowSpec) -> bool:
         """Whether a node of a flow can need what is not there yet: a value, or another flow."""
@@ -82,21 +85,17 @@ class Checker:
 
 
 def _same_stage(findings: Findings) -> Findings:
-    """Findings that begin with what is known, and take no consequences of it."""
-    found = Findings()
+    """Findings that begin with what is known, take no consequences of it, and keep everything."""
+    found = Findings(most=sys.maxsize)
     found.absorb(findings)
     found.next_stage()
     return found
 
 
-def _take(found: Findings, findings: Findings, *, excused: list[Path]) -> None:
-    """Take over what is new, but for what the nodes at these places lack for now."""
-    fresh = found.problems[len(findings.problems) :]
-    findings.adopt(problem for problem in fresh if not _is_excused(problem, excused))
-    findings.left_out = max(findings.left_out, found.left_out)
-
-
-def _is_excused(problem: Problem, excused: list[Path]) -> bool:
-    # That a field or a kind does not exist is wrong whatever comes later.
-    lasting = problem.at_key or problem.path[-1:] == ("kind",)
-    return not lasting and any(problem.path[: len(path)] == path for path in excused)
+def _lasting(problems: Iterable[Problem], waiting: Sequence[Path]) -> Iterator[Problem]:
+    """The problems, without those that nodes at these places may only have for now."""
+    for problem in problems:
+        # That a field or a kind does not exist is wrong whatever comes later.
+        certain = problem.at_key or problem.path[-1:] == ("kind",)
+        if certain or not any(problem.path[: len(path)] == path for path in waiting):
+            yield problem

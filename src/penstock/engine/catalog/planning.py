@@ -91,39 +91,37 @@ def _refuse(steps: Sequence[Step], shelved: Shelved, want: Want) -> None:
     problems: list[Problem] = []
     ids: set[str] = set()
     names: set[tuple[str, str]] = set()
-    for id_, draft in ((step.id, step.draft) for step in steps if step.draft):
-        entry = shelved.by_id.get(id_)
+    for step, draft in ((step, step.draft) for step in steps if step.draft):
         name = (draft.namespace, draft.name)
-        owner = shelved.by_name.get(name) if draft.name else None
-        if id_ in ids:
-            problems.append(_about(draft, f"{draft.label} is there twice", "leave one of them out"))
+        if step.id in ids:
+            wrong, hint = f"{draft.label} is there twice", "leave one of them out"
         elif draft.name and name in names:
-            problems.append(
-                _about(draft, f"another is named {draft.label}", "give one of them another name")
-            )
-        elif entry is not None and entry.namespace != draft.namespace:
-            problems.append(
-                _about(
-                    draft,
-                    f"the id `{id_}` belongs to the namespace `{entry.namespace}`",
-                    "leave the id out: a document has one namespace for good",
-                )
-            )
-        elif entry is not None and want is Want.NEW:
-            problems.append(_about(draft, f"{draft.label} exists already", "update it instead"))
-        elif owner is not None and owner.id != id_ and not _leaves(owner, steps):
-            problems.append(
-                _about(
-                    draft,
-                    f"the name {draft.label} is taken by the id `{owner.id}`",
-                    "leave the id out to update that one, or choose another name",
-                )
-            )
-        ids.add(id_)
+            wrong, hint = f"another is named {draft.label}", "give one of them another name"
+        else:
+            wrong, hint = _wrong_with(step, draft, steps, shelved, want)
+        if wrong:
+            problems.append(Problem(wrong, place=draft.place, hint=hint))
+        ids.add(step.id)
         names.add(name)
     if problems:
         raise DocumentError(problems)
     _refuse_stale(steps)
+
+
+def _wrong_with(
+    step: Step, draft: Draft, steps: Sequence[Step], shelved: Shelved, want: Want
+) -> tuple[str, str]:
+    """What keeps a draft from being written beside what is there, and a hint; empty for nothing."""
+    owner = shelved.by_name.get((draft.namespace, draft.name)) if draft.name else None
+    if step.entry is not None and step.entry.namespace != draft.namespace:
+        hint = "leave the id out: a document has one namespace for good"
+        return f"the id `{step.id}` belongs to the namespace `{step.entry.namespace}`", hint
+    if step.entry is not None and want is Want.NEW:
+        return f"{draft.label} exists already", "update it instead"
+    if owner is not None and owner.id != step.id and not _leaves(owner, steps):
+        hint = "leave the id out to update that one, or choose another name"
+        return f"the name {draft.label} is taken by the id `{owner.id}`", hint
+    return "", ""
 
 
 def _leaves(owner: Entry, steps: Sequence[Step]) -> bool:
@@ -196,7 +194,3 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
         first.append(Step(Action.DELETED, step.id, step.entry, None))
         edges = {id_: ends for id_, ends in edges.items() if step.id not in ends}
     return [*first, *(written[id_] for id_ in dependencies_first(edges, list(written)))]
-
-
-def _about(draft: Draft, message: str, hint: str) -> Problem:
-    return Problem(message, place=draft.place, hint=hint)

@@ -45,7 +45,8 @@ def _documents(data: Any, findings: Findings) -> Iterator[tuple[Path, Any]]:
     """The documents of a list, of one, or of a mapping by name, each with its path."""
     if isinstance(data, list):
         yield from (((index,), item) for index, item in enumerate(data))
-    elif isinstance(data, dict) and "data" in data and data.keys() <= set(FIELDS):
+    elif isinstance(data, dict) and len(data.keys() & set(FIELDS)) > 1:
+        # A document with a mistake must not be taken for values by the names of its fields.
         yield (), data
     elif isinstance(data, dict):
         for name, held in data.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from penstock.core.errors import NodeError
@@ -45,24 +46,27 @@ class Engine(Protocol):
     async def close(self) -> None: ...
 
 
-def open_engine(address: str, *, size: int, on_connect: tuple[str, ...]) -> Engine:
-    """The engine for a database; nothing connects yet. Raises NodeError `sql.url` or `sql.driver`."""
+def load_driver(address: str) -> URL:
+    """The address as SQLAlchemy takes it; what it takes to connect there is imported.
+
+    That takes a while the first time. Raises NodeError `sql.url` or `sql.driver`.
+    """
     try:
-        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+        from sqlalchemy.exc import NoSuchModuleError
 
         url = read(address)
         try:
-            if url.get_dialect().is_async:
-                return _NativeEngine(url, size, on_connect)
-            return _ThreadedEngine(url, size, on_connect)
+            dialect = url.get_dialect()
         except NoSuchModuleError:
             raise NodeError(
                 f"there is no driver `{url.drivername}` for databases",
                 code="sql.driver",
                 remedy="check the beginning of `url`, or install the package that brings this driver",
             ) from None
-        except ArgumentError as error:
-            raise NodeError(f"{shown(url)}: {error}", code="sql.url", remedy="correct `url`") from None
+        dialect.import_dbapi()
+        if dialect.is_async:
+            import_module("greenlet")  # SQLAlchemy looks for it late, and says less
+            import_module("sqlalchemy.ext.asyncio")
     except ImportError as error:
         module = (error.name or "sqlalchemy").partition(".")[0]
         raise NodeError(
@@ -70,6 +74,13 @@ def open_engine(address: str, *, size: int, on_connect: tuple[str, ...]) -> Engi
             code="sql.driver",
             remedy=f"pip install {_PACKAGES.get(module, module)}",
         ) from error
+    return url
+
+
+def open_engine(url: URL, *, size: int, on_connect: tuple[str, ...]) -> Engine:
+    """The engine for a database whose driver is loaded; nothing connects yet."""
+    kind = _NativeEngine if url.get_dialect().is_async else _ThreadedEngine
+    return kind(url, size, on_connect)
 
 
 class _NativeEngine:

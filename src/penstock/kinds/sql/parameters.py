@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from penstock.core.errors import NodeError
 from penstock.core.payload import Error, Payload, to_json
@@ -10,22 +10,21 @@ from penstock.core.problems import nearest
 from penstock.kinds.sql.statement import Key, Statement, Values
 
 
-def deal(
-    statements: Sequence[Statement], payload: Payload, given: Mapping[str, Payload]
-) -> list[list[Values]]:
+def deal(statements: Sequence[Statement], payload: Payload, given: Values) -> list[list[Values]]:
     """For each statement, the sets of parameters that it is executed with, one after the other.
 
     given: parameters by name that are there whatever the payload is. A statement without
     placeholders is executed once. Raises NodeError `sql.parameters`, which shows no value.
     """
     places = sum(statement.places for statement in statements)
-    names = {name: None for statement in statements for name in statement.names}
+    names = list(dict.fromkeys(name for statement in statements for name in statement.names))
     if places and names:
         raise _unfit(
             "some statements have `?` and some have `:name`", "use the same placeholders in all of them"
         )
-    if not places and not names:
-        return [[{}] for _ in statements]
+    wanted = [name for name in names if name not in given]
+    if not places and not wanted:
+        return [[share] for share in _shares(statements, given)]
     batch = _is_batch(payload)
     dealt: list[list[Values]] = [[] if each.takes_parameters else [{}] for each in statements]
     for number, row in enumerate(payload if batch else [payload]):
@@ -34,7 +33,7 @@ def deal(
         if places:
             values = dict(enumerate(_positional(row, places, where)))
         else:
-            values = _named(row, list(names), given, where)
+            values = {**_named(row, wanted, where), **given}
         for sets, share in zip(dealt, _shares(statements, values), strict=True):
             if share:
                 sets.append(share)
@@ -85,7 +84,7 @@ def _positional(row: Payload, wanted: int, where: str) -> list[Payload]:
     return found
 
 
-def _named(row: Payload, names: list[str], given: Mapping[str, Payload], where: str) -> Values:
+def _named(row: Payload, wanted: list[str], where: str) -> dict[Key, Payload]:
     if isinstance(row, list):
         raise _unfit(
             f"{where}the statement names its parameters, but a list arrived",
@@ -94,21 +93,20 @@ def _named(row: Payload, names: list[str], given: Mapping[str, Payload], where: 
     if row is None:
         row = {}
     if not isinstance(row, dict):
-        open_names = [name for name in names if name not in given]
-        if len(open_names) != 1:
+        if len(wanted) != 1:
             raise _unfit(
-                f"{where}the statement takes {_count(len(open_names))}, and a single value arrived",
-                f"send a mapping with {_listed(open_names)}" if open_names else "send nothing",
+                f"{where}the statement takes {_count(len(wanted))}, and a single value arrived",
+                f"send a mapping with {_listed(wanted)}",
             )
-        row = {open_names[0]: row}
-    missing = [name for name in names if name not in row and name not in given]
+        row = {wanted[0]: row}
+    missing = [name for name in wanted if name not in row]
     if missing:
         near = nearest(missing[0], row)
         raise _unfit(
             f"{where}no value for {_listed(missing)} arrived",
             f"did you mean `:{near}`?" if near else "send a mapping with these names",
         )
-    return {name: row[name] if name in row else given[name] for name in names}
+    return {name: row[name] for name in wanted}
 
 
 def _count(number: int) -> str:

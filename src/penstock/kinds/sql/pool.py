@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -14,6 +14,9 @@ from penstock.core.errors import NodeError
 from penstock.kinds.sql.connection import Connection
 from penstock.kinds.sql.engine import open_engine
 from penstock.kinds.sql.failures import told
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 T = TypeVar("T")
 
@@ -33,21 +36,28 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pool:
-    """At most `size` connections, opened as they are needed: first come, first served.
+    """At most `size` connections, opened as they are needed: first come, first served."""
 
-    Raises NodeError `sql.url` or `sql.driver` when it is made.
-    """
-
-    def __init__(self, settings: PoolSettings) -> None:
+    def __init__(self, settings: PoolSettings, url: URL) -> None:
         self.settings = settings
-        self._engine = open_engine(settings.url, size=settings.size, on_connect=settings.on_connect)
+        self._engine = open_engine(url, size=settings.size, on_connect=settings.on_connect)
         self.shown = self._engine.shown
         self._free = asyncio.Semaphore(self._engine.size)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._taken = 0
+        self._closed = False
 
     async def take(self) -> Connection:
         """A connection, which must be given back. Raises NodeError `sql.timeout` or `sql.connect`."""
         await self._wait_for_room()
+        if self._closed:
+            self._free.release()
+            raise NodeError(
+                f"{self.shown}: the node was taken away while this process went on with it",
+                code="sql.connection",
+                remedy="repeat the process: it will find what took the node's place",
+            )
+        self._taken += 1
         connecting = self.own(self._engine.connect(), "connect")
         limit = self.settings.connect_timeout
         try:
@@ -85,10 +95,12 @@ class Pool:
         return task
 
     async def close(self) -> None:
-        """Close every connection, when what goes on with them is over."""
+        """Close every connection; those that are taken, when they are given back."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._engine.close()
+        self._closed = True
+        if not self._taken:
+            await self._engine.close()
 
     async def _wait_for_room(self) -> None:
         limit = self.settings.timeout
@@ -111,10 +123,16 @@ class Pool:
             if not connecting.cancelled() and connecting.exception() is None:
                 await connecting.result().close()
         finally:
-            self._free.release()
+            await self._returned()
 
     async def _give_back(self, connection: Connection) -> None:
         try:
             await connection.close()
         finally:
-            self._free.release()
+            await self._returned()
+
+    async def _returned(self) -> None:
+        self._taken -= 1
+        self._free.release()
+        if self._closed and not self._taken:
+            await self._engine.close()

@@ -16,6 +16,7 @@ from penstock.engine.context import NodeContext
 from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
 from penstock.engine.leases import Lease
 from penstock.kinds.sql.address import check
+from penstock.kinds.sql.engine import load_driver
 from penstock.kinds.sql.execution import Work
 from penstock.kinds.sql.failures import told
 from penstock.kinds.sql.parameters import deal
@@ -124,7 +125,7 @@ class Sql(Action, kind="sql", normalised=True):
         sets = deal(statements, payload, {"idempotency_key": ctx.idempotency_key})
         work = Work(statements, sets, self.mode, self.max_rows)
         way = self._way(ctx)
-        pool = self._pool(ctx)
+        pool = await self._pool(ctx)
         with told(pool.shown, values=(payload,)):
             if way == "none":
                 return {"out": await bare(pool, work)}
@@ -132,10 +133,13 @@ class Sql(Action, kind="sql", normalised=True):
                 return {"out": await alone(pool, work, isolation=self.isolation)}
             return {"out": await (await self._scope(pool, ctx)).work(work)}
 
+    async def load(self) -> None:
+        self._lease = None
+
     async def unload(self) -> None:
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            await lease.give_back()
+        # Kept: what fires late must not take a lease that nobody would give back.
+        if self._lease is not None:
+            await self._lease.give_back()
 
     def _statements(self, given: Payload) -> tuple[Statement, ...]:
         """The statements, read. Raises NodeError `sql.statement`."""
@@ -172,7 +176,10 @@ class Sql(Action, kind="sql", normalised=True):
             )
         return self.transaction or ("node" if ctx.recorded else "process")
 
-    def _pool(self, ctx: NodeContext) -> Pool:
+    async def _pool(self, ctx: NodeContext) -> Pool:
+        if self._lease is None:
+            # On a thread: the first import of all this takes longer than others should wait.
+            url = await ctx.in_thread(load_driver, self.url)
         if self._lease is None:
             settings = PoolSettings(
                 url=self.url,
@@ -181,7 +188,7 @@ class Sql(Action, kind="sql", normalised=True):
                 connect_timeout=self.connect_timeout,
                 on_connect=self.on_connect,
             )
-            self._lease = ctx.leases.take(settings, lambda: Pool(settings))
+            self._lease = ctx.leases.take(settings, lambda: Pool(settings, url))
         return self._lease.thing
 
     async def _scope(self, pool: Pool, ctx: NodeContext) -> Transaction | Savepoint:

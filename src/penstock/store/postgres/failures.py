@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from penstock.core.errors import (
     PenstockError,
+    StoreAway,
     StoreCorrupt,
     StoreError,
     StoreFull,
@@ -97,7 +98,7 @@ def out_of_step(fid: str, seq: int, last: int) -> StoreError:
 
 def _unreachable(error: Exception, shown: str) -> StoreError:
     said = str(error) or type(error).__name__
-    return StoreError(
+    return StoreAway(
         f"the database {shown} cannot be reached: {said}",
         remedy="see that the server runs and answers there; what was committed is kept",
     )

@@ -1,0 +1,1 @@
+"""`penstock start --debug`: a debugger for the terminal, which a program may talk to as well."""

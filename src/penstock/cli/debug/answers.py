@@ -1,0 +1,314 @@
+"""Answers: what each command of the debugger does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from penstock.cli.debug import words
+from penstock.cli.debug.commands import explanation, find, overview
+from penstock.cli.debug.places import read_breakpoint, split_place
+from penstock.core.duration import format_seconds
+from penstock.core.errors import EntryNotFound, PayloadError, PenstockError
+from penstock.core.payload import Payload, normalise
+from penstock.core.problems import suggest
+from penstock.core.states import RunState
+from penstock.engine.inspection.breakpoint import ANY
+from penstock.engine.inspection.debugger import Pace, Stop
+
+if TYPE_CHECKING:
+    from penstock.cli.debug.session import Session
+    from penstock.core.store import RunRow
+    from penstock.engine.catalog.specs import Specs
+    from penstock.engine.resident.resident import Resident
+
+_UNFINISHED: Final = tuple(state for state in RunState if not state.terminal)
+
+
+class Answers:
+    """Carries commands out. Each raises PenstockError for what makes no sense."""
+
+    def __init__(self, session: Session, resident: Resident, specs: Specs) -> None:
+        self._session = session
+        self._debugger = session.debugger
+        self._resident = resident
+        self._runtime = resident.runtime
+        self._specs = specs
+        self._chosen = ""  # the id of the process that is meant
+
+    async def to(self, command: str, rest: str) -> str:
+        """The answer to a command, by its full name."""
+        return await _ANSWERS[command](self, rest)
+
+    def words_for(self, command: str) -> list[str]:
+        """What may stand behind a command."""
+        match command:
+            case "break" | "send":
+                symbols = self._resident.table.symbols
+                ports = (
+                    f"{key}.{port}"
+                    for key, symbol in symbols.items()
+                    for declared in symbol.node.ports()
+                    for port in declared
+                )
+                return sorted({*symbols, *ports})
+            case "unbreak":
+                return [str(number) for number in self._debugger.breakpoints] + [ANY]
+            case "symbol":
+                return sorted(self._resident.table.reports)
+            case "process" | "kill":
+                return [*self._resident.roots.processes]
+            case "events":
+                return ["off", "on"]
+            case "continue":
+                return ["all"]
+            case "help":
+                return sorted(_ANSWERS)
+        return []
+
+    # --- which process is meant -------------------------------------------------------
+
+    def choose_stopped(self, stop: Stop) -> None:
+        """A process has stopped: it is meant from now on, unless another one is that is stopped."""
+        if self._stop_of(self._chosen) is None:
+            self._chosen = stop.spot.fid
+
+    def origin(self, fid: str) -> str:
+        """Where a process began."""
+        found = self._resident.roots.processes.get(fid)
+        return f"{found.node}.{found.port}" if found is not None else "a recorded run"
+
+    @property
+    def _stop(self) -> Stop:
+        """The stop that is meant. Raises PenstockError."""
+        stop = self._stop_of(self._chosen)
+        if stop is None:
+            stop = next(iter(self._debugger.stops.values()), None)
+        if stop is None:
+            raise PenstockError("no process is stopped", remedy="`break NODE` has them stop at a node")
+        self._chosen = stop.spot.fid
+        return stop
+
+    def _stop_of(self, fid: str) -> Stop | None:
+        return next((stop for stop in self._debugger.stops.values() if stop.spot.fid == fid), None)
+
+    async def _fid(self, part: str) -> str:
+        """The process that a part of an id means. Raises PenstockError."""
+        if not part:
+            raise PenstockError("which process?", remedy="`processes` lists them")
+        fids = [*self._resident.roots.processes, *(row.fid for row in await self._rows())]
+        found = [fid for fid in fids if fid.startswith(part) or fid.endswith(part)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise PenstockError(f"`{part}` may be {', '.join(found)}", remedy="write more of it")
+        raise PenstockError(f"no process has the id `{part}`", remedy="`processes` lists them")
+
+    async def _rows(self) -> list[RunRow]:
+        return list(await self._runtime.runs(states=_UNFINISHED))
+
+    # --- breakpoints ------------------------------------------------------------------
+
+    async def break_(self, rest: str) -> str:
+        if rest in ("all", "each"):
+            self._debugger.hold_all = rest == "all"
+            return (
+                "while a process is stopped, all others wait"
+                if self._debugger.hold_all
+                else "while a process is stopped, the others go on"
+            )
+        point, doubt = read_breakpoint(rest, self._resident.table.symbols)
+        self._debugger.add(point)
+        return f"breakpoint {point.number}: {point}" + (f"\n  {doubt}" if doubt else "")
+
+    async def unbreak(self, rest: str) -> str:
+        points = self._debugger.breakpoints
+        numbers = [
+            number
+            for number, point in points.items()
+            if rest in (ANY, str(number), str(point), str(point).partition(" if ")[0])
+        ]
+        if not numbers:
+            raise PenstockError(f"there is no breakpoint `{rest}`", remedy="`breaks` lists them")
+        for number in numbers:
+            self._debugger.remove(number)
+        return f"removed: {', '.join(map(str, numbers))}"
+
+    async def breaks(self, _: str) -> str:
+        points = self._debugger.breakpoints.values()
+        rows = [(str(point.number), str(point), f"{point.hits} stops") for point in points]
+        return words.table(rows) if rows else "no breakpoints"
+
+    # --- going on ---------------------------------------------------------------------
+
+    async def continue_(self, rest: str) -> str:
+        if rest not in ("", "all"):
+            raise PenstockError(f"continue what? `{rest}` is nothing", remedy="continue [all]")
+        stops = list(self._debugger.stops.values()) if rest else [self._stop]
+        for stop in stops:
+            stop.resume()
+        # What they do next is told before the answer to the next command.
+        await asyncio.sleep(0)
+        return ""
+
+    async def step(self, _: str) -> str:
+        return await self._pace(Pace.STEP)
+
+    async def next(self, _: str) -> str:
+        return await self._pace(Pace.OVER)
+
+    async def _pace(self, pace: Pace) -> str:
+        stop = self._stop
+        self._session.followed.add(stop.spot.fid)
+        stop.resume(pace)
+        await asyncio.sleep(0)
+        return ""
+
+    # --- processes and packets --------------------------------------------------------
+
+    async def processes(self, _: str) -> str:
+        now = self._runtime.clock.now()
+        rows = [
+            (
+                each.id,
+                f"{each.node}.{each.port}",
+                format_seconds(now - each.started),
+                self._state(each.id),
+            )
+            for each in self._resident.roots.processes.values()
+        ]
+        rows += [
+            (row.fid, row.flow, format_seconds(now - row.started), self._state(row.fid) or row.state)
+            for row in await self._rows()
+        ]
+        return words.table(rows) if rows else "no processes"
+
+    def _state(self, fid: str) -> str:
+        stop = self._stop_of(fid)
+        return f"stopped at {stop.spot}" if stop is not None else "running"
+
+    async def process(self, rest: str) -> str:
+        fid = await self._fid(rest) if rest else self._stop.spot.fid
+        stop = self._stop_of(fid)
+        if stop is not None:
+            self._chosen = fid
+        root = self._resident.roots.processes.get(fid)
+        run = stop.run if stop is not None else root.live if root is not None else None
+        if run is None:
+            return f"{fid} is a run that waits, or that another runtime executes"
+        passed = self._debugger.trace(run).latest
+        lines = [
+            f"{fid} of {self.origin(fid)}, {self._state(fid)}",
+            *words.ways(passed, run.journal.redactor),
+        ]
+        return "\n".join(lines)
+
+    async def packet(self, _: str) -> str:
+        stop = self._stop
+        return words.packet_page(stop, self._debugger.trace(stop.run).history(stop.spot.firing))
+
+    async def set(self, rest: str) -> str:
+        stop, payload = self._stop, _payload(rest)
+        if len(stop.packets) == 1:
+            stop.packets = dict.fromkeys(stop.packets, payload)
+        elif isinstance(payload, dict) and payload.keys() == stop.packets.keys():
+            stop.packets = payload
+        else:
+            ports = ", ".join(stop.packets) or "none"
+            raise PenstockError(
+                f"the ports here are {ports}", remedy="write a mapping with one packet for each"
+            )
+        return ""
+
+    async def send(self, rest: str) -> str:
+        place, _, text = rest.partition(" ")
+        node, port = split_place(place)
+        payload = _payload(text) if text.strip() else None
+        try:
+            entry = self._resident.table.entry(node, port or "in")
+        except KeyError as error:
+            near = suggest(node, self._resident.table.symbols)
+            message = f"no active node takes a packet at `{node}.{port or 'in'}`"
+            raise PenstockError(message, remedy=near) from error
+
+        async def answer() -> None:
+            try:
+                response = await entry.answer(payload)
+            except PenstockError as error:
+                self._session.say(f"{place} failed: {error.message}")
+            else:
+                self._session.say(
+                    f"{place} answered {words.short(response, self._resident.roots.flow.redactor)}"
+                )
+
+        self._runtime.own(answer(), f"penstock:debug:{node}")
+        await asyncio.sleep(0)
+        return ""
+
+    async def kill(self, rest: str) -> str:
+        fid = await self._fid(rest)
+        if not self._resident.roots.cancel(fid):
+            await self._runtime.cancel(fid, "the debugger")
+        await asyncio.sleep(0)
+        return f"{fid} is told to end"
+
+    # --- nodes ------------------------------------------------------------------------
+
+    async def symbols(self, _: str) -> str:
+        reports = self._resident.reports
+        rows = [(each.key, each.kind, str(each.status), each.reason) for each in reports]
+        return words.table(rows) if rows else f"the namespace `{self._resident.namespace}` is empty"
+
+    async def symbol(self, rest: str) -> str:
+        if not rest:
+            raise PenstockError("which node?", remedy="`symbols` lists them")
+        try:
+            spec = await self._specs.one(rest, namespace=self._resident.namespace)
+        except EntryNotFound as error:
+            remedy = error.remedy if error.remedy.startswith("did") else "`symbols` lists them"
+            raise EntryNotFound(error.message, remedy=remedy) from error
+        table = self._resident.table
+        return words.symbol_page(spec, table.reports.get(spec.key), table.symbols)
+
+    # --- the rest ---------------------------------------------------------------------
+
+    async def events(self, rest: str) -> str:
+        if rest not in ("on", "off"):
+            raise PenstockError("on or off?", remedy="events on|off")
+        self._session.events = rest == "on"
+        return ""
+
+    async def help(self, rest: str) -> str:
+        return explanation(find(rest)) if rest else overview()
+
+
+def _payload(text: str) -> Payload:
+    try:
+        return normalise(json.loads(text))
+    except (ValueError, RecursionError, PayloadError) as error:
+        raise PenstockError(
+            f"this is no JSON: {error}", remedy='text stands in quotes: set "hello"'
+        ) from error
+
+
+_ANSWERS: Final[Mapping[str, Callable[[Answers, str], Awaitable[str]]]] = {
+    "break": Answers.break_,
+    "breaks": Answers.breaks,
+    "continue": Answers.continue_,
+    "events": Answers.events,
+    "help": Answers.help,
+    "kill": Answers.kill,
+    "next": Answers.next,
+    "packet": Answers.packet,
+    "process": Answers.process,
+    "processes": Answers.processes,
+    "send": Answers.send,
+    "set": Answers.set,
+    "step": Answers.step,
+    "symbol": Answers.symbol,
+    "symbols": Answers.symbols,
+    "unbreak": Answers.unbreak,
+}
+"""What carries a command out."""
