@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from penstock.core.states import RunState
     from penstock.engine.context import ControlContext, NodeContext, StepContext
     from penstock.engine.function import node
-    from penstock.engine.kind import Action, Control, FieldError, Inputs, Outputs, field
+    from penstock.engine.kind import Action, Control, FieldError, Inputs, Outputs, Trigger, field
     from penstock.engine.pyflow import flow
+    from penstock.engine.resident.resident import Resident
+    from penstock.engine.resident.symbol import Status, Symbol
+    from penstock.engine.resident.trigger import TriggerContext
     from penstock.engine.run import Run
     from penstock.engine.scheme import Scheme
     from penstock.engine.step import step
@@ -46,12 +49,17 @@ _HOMES = {
     "Outputs": "penstock.engine.kind",
     "PenstockError": "penstock.core.errors",
     "Port": "penstock.core.ports",
+    "Resident": "penstock.engine.resident.resident",
     "Retry": "penstock.core.policies",
     "Run": "penstock.engine.run",
     "RunState": "penstock.core.states",
     "Runtime": "penstock.runtime",
     "Scheme": "penstock.engine.scheme",
+    "Status": "penstock.engine.resident.symbol",
     "StepContext": "penstock.engine.context",
+    "Symbol": "penstock.engine.resident.symbol",
+    "Trigger": "penstock.engine.kind",
+    "TriggerContext": "penstock.engine.resident.trigger",
     "Strategy": "penstock.core.policies",
     "field": "penstock.engine.kind",
     "flow": "penstock.engine.pyflow",
@@ -79,13 +87,18 @@ __all__ = [
     "Outputs",
     "PenstockError",
     "Port",
+    "Resident",
     "Retry",
     "Run",
     "RunState",
     "Runtime",
     "Scheme",
+    "Status",
     "StepContext",
     "Strategy",
+    "Symbol",
+    "Trigger",
+    "TriggerContext",
     "__version__",
     "field",
     "flow",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.core.payload import Payload
+from penstock.core.spec import DEFAULT_NAMESPACE
 from penstock.engine import runtime as engine
 from penstock.engine.live import no_probe
 from penstock.engine.loading import Loader
@@ -20,9 +21,12 @@ from penstock.store import open_store
 if TYPE_CHECKING:
     from penstock.core.clock import Clock
     from penstock.core.store import Store
+    from penstock.engine.catalog.draft import Change
     from penstock.engine.flow import Flow
     from penstock.engine.observer import Observer
+    from penstock.engine.resident.resident import Resident
     from penstock.engine.scheme import Scheme
+    from penstock.store.keys import KeySource
 
 DEFAULT_STORE = "sqlite:///penstock.db"
 
@@ -65,6 +69,60 @@ class Runtime(engine.Runtime):
             probe=probe,
             observer=observer,
         )
+
+    def serve(
+        self,
+        namespace: str = DEFAULT_NAMESPACE,
+        *,
+        keys: KeySource | None = None,
+        env: Mapping[str, str] | None = None,
+        drain_seconds: float = 30.0,
+    ) -> Resident:
+        """The resident graph of a namespace, served from `async with` to its end.
+
+            async with Runtime("sqlite:///app.db") as runtime, runtime.serve("shop") as shop:
+                print(shop.reports)
+                await asyncio.Event().wait()
+
+        keys: what values are opened with; by default those of PENSTOCK_KEY or of the usual
+        file. env: texts that every spec sees as variables. drain_seconds: how long processes
+        may go on with a node that was replaced or is to go.
+        """
+        import os
+
+        from penstock.engine.catalog.values import Values
+        from penstock.engine.resident.resident import Resident
+        from penstock.store.keys import usual_keys
+        from penstock.store.vault import Vault
+
+        return Resident(
+            self,
+            namespace,
+            values=Values(self.store, vault=Vault(keys or usual_keys(os.environ)), clock=self.clock),
+            env=env,
+            drain_seconds=drain_seconds,
+        )
+
+    async def apply(
+        self, *documents: str | Path | Payload, namespace: str = "", prune: bool = False
+    ) -> list[Change]:
+        """Make the store hold the specs of these documents: paths of files, or data. All or nothing.
+
+        namespace: of the specs that name none, `default` without one. prune: delete what was
+        applied from the same files before and is no longer there. Raises DocumentError with
+        every problem, and StoreConflict for a spec whose `revision` is not the current one.
+        """
+        from penstock.document.reader import examine_data, examine_file
+        from penstock.engine.catalog.draft import Prune
+        from penstock.engine.catalog.specs import Specs
+
+        specs = Specs(self.store, scheme=self.loader.scheme, clock=self.clock)
+        examined = [
+            examine_file(each) if isinstance(each, str | Path) else examine_data(each)
+            for each in documents
+        ]
+        how = Prune.ORIGIN if prune else Prune.NOTHING
+        return await specs.apply(examined, namespace=namespace, prune=how)
 
 
 def load_flow(

@@ -29,6 +29,7 @@ RESULTS: dict[str, Any] = {
     "call.yaml": ["an order of 250 needs a review", "an order of 40 passes"],
     "errors.yaml": ["worked at last\n", "sorry: out of paper", "no such luck"],
     "shell.yaml": "3 different words",
+    "database.yaml": [{"name": "gauge", "count": 1}, {"name": "valve", "count": 3}],
     "python_flow.py": {"measured": 3, "highest": "Glomma"},
 }
 """Example → its result without any input."""

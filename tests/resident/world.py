@@ -223,8 +223,8 @@ async def world(
     scheme.add(Tag, Stubborn, Held, Note, Bell)
     LOG.clear()
     BELLS.clear()
-    clock = options.pop("clock", None)
-    async with Runtime(store or MemoryStore(), loader=Loader(scheme), clock=clock) as runtime:
+    execution = {name: options.pop(name, None) for name in ("clock", "inspector")}
+    async with Runtime(store or MemoryStore(), loader=Loader(scheme), **execution) as runtime:
         values = Values(runtime.store, vault=OpenVault())
         async with Resident(runtime, namespace, values=values, **options) as resident:
             yield World(runtime, resident, namespace)

@@ -62,13 +62,10 @@ class App:
         """Where the keys of values come from: the environment, else a file. Raises SettingsError."""
         import os
 
-        from penstock.store.keys import VARIABLE, GivenKeys, KeyFile
+        from penstock.store.keys import usual_keys
 
         environ = os.environ if self._environ is None else self._environ
-        given = environ.get(VARIABLE, "")
-        if given.strip():
-            return GivenKeys(given)
-        return KeyFile(Path(self.settings["key_file"]).expanduser())
+        return usual_keys(environ, Path(self.settings["key_file"]).expanduser())
 
     def vault(self) -> Vault:
         """What seals and opens values here. Raises SettingsError."""

@@ -115,10 +115,9 @@ class Settings:
 
     def _default(self, setting: Setting) -> Value:
         if setting.name == "key_file":
-            from platformdirs import user_config_path
+            from penstock.store.keys import usual_file
 
-            path = user_config_path("penstock", appauthor=False) / "keys"
-            return Value(setting.name, str(path), "default")
+            return Value(setting.name, str(usual_file()), "default")
         if setting.name != "store":
             return Value(setting.name, _DEFAULTS.get(setting.name, "auto"), "default")
         if self.project is not None:

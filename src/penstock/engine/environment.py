@@ -11,7 +11,10 @@ from penstock.core.problems import nearest
 if TYPE_CHECKING:
     from penstock.core.spec import EnvRef
 
-_WAYS: Final = "give it with `--values FILE`, as [values.{}] in penstock.toml, or as `values=` in Python"
+_WAYS: Final = (
+    "give it with `penstock apply values`, with `--values FILE`, as [values.{}] in penstock.toml, "
+    "or as `values=` in Python"
+)
 
 
 class MissingValue(ValueError):

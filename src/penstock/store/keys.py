@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from penstock.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 VARIABLE: Final = "PENSTOCK_KEY"
@@ -23,6 +23,13 @@ _HEAD: Final = (
     "# The keys that Penstock seals values with, the newest first.\n"
     "# Whoever has them can read every value; without them nobody can. Keep a copy elsewhere.\n"
 )
+
+
+def usual_file() -> Path:
+    """Where the keys are when nobody says otherwise."""
+    from platformdirs import user_config_path
+
+    return user_config_path("penstock", appauthor=False) / "keys"
 
 
 class Key(NamedTuple):
@@ -230,3 +237,9 @@ def _told(path: Path) -> Iterator[None]:
             f"the key file {path} cannot be used: {reason}",
             remedy=f"name another with PENSTOCK_KEY_FILE, or give the keys in {VARIABLE}",
         ) from error
+
+
+def usual_keys(environ: Mapping[str, str], file: Path | None = None) -> KeySource:
+    """The keys of the variable PENSTOCK_KEY, else those of a file. Raises SettingsError."""
+    given = environ.get(VARIABLE, "")
+    return GivenKeys(given) if given.strip() else KeyFile(file or usual_file())

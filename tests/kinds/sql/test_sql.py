@@ -201,6 +201,17 @@ async def test_postgresql_takes_texts_for_whatever_its_columns_are(pg: World) ->
     assert await pg.sql(insert_all, nothing) == 1
 
 
+async def test_a_column_may_change_its_type_while_connections_are_open(pg: World) -> None:
+    await pg.database.execute("CREATE TABLE things (a INT)")
+    node = {"kind": "sql", "name": "add", "statement": "INSERT INTO things VALUES (:a)"}
+    async with pg.runtime() as runtime:
+        flow = pg.flow([node | {"retry": {"attempts": 2, "delay": "1ms"}}])
+        await (await runtime.launch(flow, {"in": 7})).result()
+        await pg.database.execute("ALTER TABLE things ALTER a TYPE TEXT")
+        await (await runtime.launch(flow, {"in": "abc"})).result()
+    assert await pg.database.execute("SELECT a FROM things") == [("7",), ("abc",)]
+
+
 async def test_sqlite_takes_mappings_and_lists_as_json(lite: World) -> None:
     statement = "SELECT json_extract(:data, '$.a[1]') AS x, :flag AS flag"
     assert await lite.sql(statement, {"data": {"a": [1, 2]}, "flag": True}) == [{"x": 2, "flag": 1}]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from penstock.core.errors import RunCancelled, RunFailed, RunTimeout
 from penstock.core.policies import Record
+from penstock.testing.crash import KILLED, Victim
 
 from .world import World, insert, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FAIL = {"kind": "throw", "name": "fail", "message": "not today"}
 
@@ -319,6 +324,20 @@ async def test_the_key_of_a_firing_makes_an_insert_happen_once(world: World) -> 
         with pytest.raises(RunFailed):
             await run.result()
     assert await world.database.execute("SELECT * FROM payments") == [(f"{run.fid}:pay", 3)]
+
+
+@pytest.mark.parametrize("hit", [1, 2])
+async def test_a_payment_is_made_once_whatever_moment_the_process_dies_at(
+    world: World, hit: int, tmp_path: Path
+) -> None:
+    await world.database.execute("CREATE TABLE payments (key TEXT PRIMARY KEY, amount INTEGER)")
+    command = [sys.executable, "-m", "tests.kinds.sql.payments", world.database.url]
+    victim = Victim([*command, f"sqlite:///{tmp_path}/runs.db"], log=tmp_path / "log")
+    assert await asyncio.to_thread(victim.run, crash_at="node.executed", hit=hit) == KILLED
+    assert await world.database.execute("SELECT amount FROM payments") == [(12,)]
+    assert await asyncio.to_thread(victim.run) == 0, victim.output()
+    assert victim.output() == "1\n"
+    assert await world.database.execute("SELECT amount FROM payments") == [(12,)]
 
 
 # --- other ways -----------------------------------------------------------------------

@@ -35,7 +35,8 @@ COMMANDS: Final = (
         "continue",
         ("c",),
         "[all]",
-        "Let the stopped process go on to the next breakpoint.\nWith `all`: every process that is stopped.",
+        "Let the stopped process go on to the next breakpoint.\n"
+        "With `all`: every process that is stopped.",
     ),
     Command(
         "step",

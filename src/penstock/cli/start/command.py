@@ -21,6 +21,7 @@ from penstock.cli.exits import Exit
 )
 @click.option("--watch", is_flag=True, help="Apply the files of --from again whenever they are saved.")
 @options.variables
+@click.option("--debug", is_flag=True, help="Debug processes at the terminal; `help` tells how.")
 @click.option(
     "--drain",
     "drain_seconds",
@@ -45,6 +46,7 @@ def start(
     namespace: str,
     paths: tuple[str, ...],
     watch: bool,
+    debug: bool,
     variables: dict[str, str],
     drain_seconds: float,
 ) -> Exit:
@@ -67,6 +69,7 @@ def start(
         namespace=namespace or DEFAULT_NAMESPACE,
         paths=paths,
         watch=watch,
+        debug=debug,
         variables=variables,
         drain_seconds=drain_seconds,
     )

@@ -213,7 +213,10 @@ def _for_each(origin: str | Sequence[str] | None, count: int) -> Sequence[str | 
 
 
 def _flow(stored: StoredSpec) -> FlowSpec:
-    return examine_data(stored.document, file=stored.key).document.flows[0]
+    flows = examine_data(stored.document, file=stored.key).document.flows
+    if not flows:
+        raise ValueError(f"`{stored.key}` is no flow any more that can be read")
+    return flows[0]
 
 
 def _itself(flow: FlowSpec) -> FlowSpec:

@@ -14,6 +14,7 @@ from penstock.core.problems import Problem, suggest
 from penstock.core.spec import DEFAULT_NAMESPACE, EnvRef, FlowSpec, NodeSpec, digest
 from penstock.document.reader import examine_data
 from penstock.engine.binding import Binder
+from penstock.engine.catalog.stored import kind_of
 from penstock.engine.compiler import compile_spec
 from penstock.engine.decoding import Decoder
 from penstock.engine.interface import Interface
@@ -42,7 +43,11 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_flow(self) -> bool:
-        return "flow" in self.document or self.document.get("kind") == "flow"
+        return self.kind == "flow"
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.document)
 
     def triggers(self) -> Iterator[Sheet]:
         """The nodes that a flow's `triggers` stand for, each linked to the flow."""

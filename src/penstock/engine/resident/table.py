@@ -332,11 +332,10 @@ class SymbolTable:
             reason = f"{wrong} (revision {serving} serves on)" if serving else wrong
         elif key not in self.symbols:
             status, reason = Status.WAITING, _lacks(draft, verdict, wanted)
-        kind = sheet.document.get("kind") or ("flow" if "flow" in sheet.document else "")
         return Report(
             key=key,
             id=sheet.id,
-            kind=kind,
+            kind=sheet.kind,
             revision=sheet.revision,
             serving=serving,
             status=status,

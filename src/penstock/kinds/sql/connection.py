@@ -58,8 +58,8 @@ class NativeConnection:
 class ThreadedConnection:
     """A connection whose driver blocks: it is called on threads, of which there is always one free.
 
-    A call that is cancelled goes on in its thread until the driver heeds the interruption;
-    the connection is of no use after that.
+    A call that is cancelled goes on in its thread until the driver heeds the interruption. The
+    connection is of no use after that: nobody knows what the call did.
     """
 
     def __init__(self, connection: sa.Connection, threads: Executor) -> None:
@@ -79,8 +79,7 @@ class ThreadedConnection:
         try:
             return await asyncio.shield(calling)
         except asyncio.CancelledError:
-            if not calling.done():
-                self._abandoned = calling
+            self._abandoned = calling
             raise
 
     async def close(self) -> None:

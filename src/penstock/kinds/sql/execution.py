@@ -7,7 +7,7 @@ driver that blocks, and within SQLAlchemy's greenlet for one that does not: see 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,9 +20,10 @@ from penstock.kinds.sql.statement import Statement, Values
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-_KNOWN_TYPES = "penstock.types"
+_KNOWN_TYPES: Final = "penstock.types"
 """Where a pooled connection keeps what asyncpg told of the statements that it prepared."""
-_MOST_KNOWN = 1000
+_MOST_KNOWN: Final = 1000
+"""Statements may come over links, and each be another one."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -37,8 +38,13 @@ class Work(msgspec.Struct, frozen=True):
         """Do it. Raises NodeError, and what the driver raises."""
         answer = Answer()
         last = len(self.statements) - 1
-        for number, (statement, sets) in enumerate(zip(self.statements, self.sets, strict=True)):
-            answer = execute(connection, statement, sets, self.max_rows if number == last else 0)
+        try:
+            for number, (statement, sets) in enumerate(zip(self.statements, self.sets, strict=True)):
+                answer = execute(connection, statement, sets, self.max_rows if number == last else 0)
+        except Exception:
+            if not connection.invalidated:  # a table may have changed since
+                connection.info.pop(_KNOWN_TYPES, None)
+            raise
         return answer.payload(self.mode)
 
 
@@ -50,15 +56,10 @@ def execute(
     max_rows: with 0, rows are not looked at. Raises NodeError when more of them come.
     """
     dialect = connection.dialect
-    text, order = statement.written(dialect.paramstyle)
+    text, _ = statement.written(dialect.paramstyle)
     if not statement.takes_parameters:
         return _execute(connection, statement, text, None, max_rows)
-    types = _types(connection, text) if dialect.driver == "asyncpg" else None
-    bound: list[Any] = []
-    for values in sets:
-        taken = {key: adapted(values[key], dialect.name) for key in order} if types is None else values
-        arranged = statement.arranged(taken, dialect.paramstyle)
-        bound.append(arranged if types is None else coerced(tuple(arranged), types))
+    bound = _bound(connection, statement, text, sets)
     if len(bound) > 1 and not (statement.returns or statement.is_query):
         # Drivers send a batch at once, but some do not say how many rows it wrote.
         if dialect.supports_sane_multi_rowcount:
@@ -67,14 +68,30 @@ def execute(
             connection.exec_driver_sql(text, bound)
             return Answer(count=len(bound))
     whole = Answer()
-    for arranged in bound:
-        answer = _execute(connection, statement, text, arranged, max_rows, had=len(whole.rows))
+    for parameters in bound:
+        answer = _execute(connection, statement, text, parameters, max_rows, had=len(whole.rows))
         whole.columns = answer.columns
         whole.rows += answer.rows
         whole.count += answer.count
     if not bound and (statement.returns or statement.is_query):
         whole.columns = []
     return whole
+
+
+def _bound(
+    connection: sa.Connection, statement: Statement, text: str, sets: Sequence[Values]
+) -> list[Any]:
+    """The sets of parameters as the driver takes them."""
+    dialect = connection.dialect
+    if dialect.driver == "asyncpg":
+        types = _types(connection, text)
+        return [coerced(tuple(statement.arranged(values, dialect.paramstyle)), types) for values in sets]
+    return [
+        statement.arranged(
+            {key: adapted(value, dialect.name) for key, value in values.items()}, dialect.paramstyle
+        )
+        for values in sets
+    ]
 
 
 def _execute(

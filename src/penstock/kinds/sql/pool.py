@@ -75,8 +75,13 @@ class Pool:
             raise
 
     async def give_back(self, connection: Connection) -> None:
-        """Roll back what is not committed; that goes on if whoever waits for it is cancelled."""
-        await asyncio.shield(self.own(self._give_back(connection), "close"))
+        """Roll back what is not committed; that goes on if whoever waits for it is cancelled.
+
+        Nobody waits for what is lost: its driver may still be busy with what was given up.
+        """
+        closing = self.own(self._give_back(connection), "close")
+        if not connection.lost:
+            await asyncio.shield(closing)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
