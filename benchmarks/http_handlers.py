@@ -1,4 +1,4 @@
-"""`python -m benchmarks.http_handlers NAME PORT`: one worker that answers JSON, by a server of that name.
+"""`python -m benchmarks.http_handlers NAME PORT`: one worker that answers JSON, by a server of its name.
 
 All say the same: to a GET `{"hello": "world"}`, to a POST what came.
 """

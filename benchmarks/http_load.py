@@ -66,17 +66,24 @@ async def program(
 async def _answering(port: int, process: asyncio.subprocess.Process) -> None:
     """Wait until the server says that all is well; one that is loading says something else."""
     async with asyncio.timeout(_START_SECONDS):
-        while True:
+        while not await _answers(port):
             if process.returncode is not None:
                 raise RuntimeError(f"the server ended with {process.returncode} before it answered")
-            with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                line = await reader.readline()
-                writer.close()
-                if b" 200 " in line:
-                    return
             await asyncio.sleep(0.1)
+
+
+async def _answers(port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    line = b""
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(1):
+            line = await reader.readline()
+    writer.close()
+    return b" 200 " in line
 
 
 async def load(url: str, *options: str) -> Load:

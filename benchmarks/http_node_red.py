@@ -17,18 +17,19 @@ from typing import Final
 
 from benchmarks.http_load import free_port, program
 
+_PLACE: Final = {"z": "tab", "x": 0, "y": 0}  # what has no place is taken for a setting
 _FLOW: Final = [
     {"id": "tab", "type": "tab", "label": "bench"},
-    {"id": "in", "type": "http in", "z": "tab", "url": "/", "method": "get", "wires": [["function"]]},
+    {"id": "in", "type": "http in", "url": "/", "method": "get", "wires": [["function"]], **_PLACE},
     {
         "id": "function",
         "type": "function",
-        "z": "tab",
         "func": "msg.payload = {hello: 'world'}; return msg;",
         "outputs": 1,
         "wires": [["response"]],
+        **_PLACE,
     },
-    {"id": "response", "type": "http response", "z": "tab", "wires": []},
+    {"id": "response", "type": "http response", "wires": [], **_PLACE},
 ]
 
 _SETTINGS: Final = """module.exports = {

@@ -126,11 +126,12 @@ def test_pruning_leaves_what_the_files_say(penstock: Penstock, graph: Path) -> N
 
 
 def test_what_cannot_be_active_yet_is_written_with_a_warning(penstock: Penstock, tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text("- {kind: debug.log, name: c}")
     (tmp_path / "graph.yaml").write_text(
         "- {kind: debug.log, name: a, links: {out: nowhere}}\n"
-        "- {kind: debug.log, name: b, links: {nope: c}}\n"
-        "- {kind: debug.log, name: c}\n"
+        "- {kind: debug.log, name: b, links: {out: c.nope}}\n"
     )
+    penstock("apply", "specs", "-f", "known.yaml")
     done = penstock("apply", "specs", "-f", "graph.yaml")
 
     assert done.code == 0
@@ -164,9 +165,10 @@ def test_get_shows_a_table_with_what_each_spec_waits_for(penstock: Penstock, tmp
         "- {kind: debug.log, name: a}\n"
         "- {kind: debug.log, name: b, links: {out: nowhere}}\n"
         "- {kind: debug.log, name: c, env: {T: {name: token}}, message: '{{ T }}'}\n"
-        "- {kind: debug.log, name: d, links: {nope: a}}\n"
     )
+    (tmp_path / "more.yaml").write_text("- {kind: debug.log, name: d, links: {out: a.nope}}")
     penstock("apply", "specs", "-f", "graph.yaml")
+    penstock("apply", "specs", "-f", "more.yaml")
     done = penstock("get", "specs")
     head, *rows = done.out.splitlines()
     start = head.index("STATUS")

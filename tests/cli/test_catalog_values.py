@@ -91,6 +91,20 @@ def test_a_secret_appears_nowhere(penstock: Penstock, file: Path, tmp_path: Path
     assert OTHER.encode() not in stored(tmp_path)
 
 
+def test_a_value_that_does_not_fit_is_not_shown_by_the_status(
+    penstock: Penstock, tmp_path: Path
+) -> None:
+    (tmp_path / "values.yaml").write_text("pin: 907")
+    (tmp_path / "graph.yaml").write_text(
+        "- {kind: debug.log, name: a, env: {PIN: {name: pin}}, level: '{{ PIN }}'}"
+    )
+    penstock("apply", "values", "-f", "values.yaml")
+    done = [penstock("apply", "specs", "-f", "graph.yaml"), penstock("get", "specs", "--json")]
+
+    assert "default/a is broken: `level` does not fit with the values that it names" in done[0].err
+    assert "907" not in "".join(one.out + one.err for one in done)
+
+
 def test_a_difference_says_what_changed_and_to_those_who_ask_to_what(
     penstock: Penstock, file: Path
 ) -> None:

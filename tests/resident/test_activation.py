@@ -122,7 +122,7 @@ async def test_links_that_go_round_in_a_circle_are_reported_on_each_of_them(home
 
 
 async def test_a_link_to_a_port_that_is_not_there_breaks_its_node_alone(home: World) -> None:
-    await home.apply(bell("a"), tag("a", {"name": "b", "port": "nowhere"}), tag("b"))
+    await home.broken(bell("a"), tag("a", {"name": "b", "port": "nowhere"}), tag("b"))
     assert home.report("a").status is Status.BROKEN
     assert "`tag` has no in-port `nowhere`" in home.report("a").reason
     assert home.report("b").status is Status.ACTIVE

@@ -130,6 +130,13 @@ async def die_before_the_ring(store: Store) -> None:
     await store.write([spec("a")], at=1.0)
 
 
+async def report(store: Store) -> None:
+    """Say something of a namespace, and live on until told."""
+    await store.report("default", b"all is well", at=1.0)
+    say(store.owner)
+    await asyncio.to_thread(sys.stdin.readline)  # a lease goes on meanwhile
+
+
 async def leave(store: Store) -> None:
     """Close the store when told to, with an unfinished run or, if told so, without."""
     await store.commit(batch_of(run_row(1, owner=store.owner)))

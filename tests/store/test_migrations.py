@@ -47,7 +47,7 @@ async def test_an_empty_file_becomes_a_journal(path, database):
     async with opened(lambda: SqliteStore(path)):
         pass
     assert version(database) == schema.latest()
-    assert tables(database) == ["catalogue", "events", "revisions", "runs", "signals"]
+    assert tables(database) == ["catalogue", "events", "reports", "revisions", "runs", "signals"]
     assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 

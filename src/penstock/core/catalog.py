@@ -62,6 +62,18 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
 
 
+class RuntimeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a live runtime says of the specs of a namespace.
+
+    owner: the runtime, by the name under which it owns runs. at: when it said so, in epoch
+    seconds. body: what it says, which a store does not look into.
+    """
+
+    owner: str
+    at: float
+    body: bytes
+
+
 class Catalog(Protocol):
     """What a store does with specs and values. Every method raises StoreError and nothing else."""
 
@@ -106,4 +118,15 @@ class Catalog(Protocol):
 
         Neither revisions nor places change: only the seal does. How many were resealed.
         """
+        ...
+
+    async def report(self, namespace: str, body: bytes, *, at: float) -> None:
+        """Replace what this store's runtime says of a namespace; nothing at all withdraws it.
+
+        It is no change: it has no place in the stream, and nobody is told of it.
+        """
+        ...
+
+    async def reports(self, namespace: str) -> list[RuntimeReport]:
+        """What live runtimes say of a namespace, by owner. A report ends with its runtime."""
         ...

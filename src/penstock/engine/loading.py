@@ -10,14 +10,16 @@ from typing import Any
 from penstock.core.errors import DocumentError, PenstockError, SettingsError
 from penstock.core.payload import Payload
 from penstock.core.problems import suggest
-from penstock.core.spec import FlowSpec, from_document
+from penstock.core.spec import FlowSpec, NodeSpec, from_document
 from penstock.document.findings import Findings
 from penstock.document.reader import Document, Examination, examine, examine_file
 from penstock.engine.binding import Binder
 from penstock.engine.compiler import compile_spec
 from penstock.engine.decoding import Decoder
 from penstock.engine.flow import Flow
+from penstock.engine.interface import Interface
 from penstock.engine.pyflow import PythonFlow
+from penstock.engine.resident.linking import check_links
 from penstock.engine.scheme import Scheme, import_module
 
 
@@ -46,8 +48,8 @@ class Loader:
     def check(self, path: str | Path) -> Document:
         """The document at a path, when all that it holds can be compiled.
 
-        Of a resident graph the kinds are checked, and the configs that need no values. Raises
-        DocumentError with every problem of every flow and node.
+        Of a resident graph the kinds are checked, the configs that need no values, and the
+        links between its nodes. Raises DocumentError with every problem of every flow and node.
         """
         examination = examine_file(path)
         document, findings = examination.document, examination.findings
@@ -56,9 +58,14 @@ class Loader:
             with contextlib.suppress(DocumentError):  # the findings hold what it says
                 self._compile(flow, binder, findings)
         decoder = Decoder(self.scheme, binder, findings, env={}, values={}, resident=True)
+        faces: dict[str, list[tuple[NodeSpec, Interface]]] = {}
         for node in document.nodes:
             # What a node of a resident graph takes from its environment is in the store.
-            _ = decoder.kind(node) if node.env else decoder.node(node)
+            made = None if node.env and decoder.kind(node) else decoder.node(node)
+            if (face := decoder.interface(node, made)) is not None:
+                faces.setdefault(node.namespace, []).append((node, face))
+        for nodes in faces.values():
+            check_links(nodes, findings)
         if findings.problems:
             raise examination.refusal()
         return document

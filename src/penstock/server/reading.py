@@ -49,6 +49,7 @@ class RequestReader:
         "_host",
         "_left",
         "_limits",
+        "_modest_bytes",
         "_pairs",
         "_parser",
         "_peer",
@@ -66,6 +67,7 @@ class RequestReader:
         self.unparsed = 0
         self._hearer = hearer
         self._limits = limits
+        self._modest_bytes = min(limits.head_bytes, limits.target_bytes)  # no head of these is too large
         self._peer = peer
         self._left = sys.maxsize if limits.requests is None else limits.requests
         self._host = b""
@@ -114,7 +116,7 @@ class RequestReader:
         self._pairs.append((name, value))
 
     def on_headers_complete(self) -> None:
-        parser, pairs = self._parser, self._pairs
+        parser, pairs, limits = self._parser, self._pairs, self._limits
         version = parser.get_http_version()
         self._left -= 1
         method = parser.get_method()
@@ -122,7 +124,8 @@ class RequestReader:
             _METHODS.get(method) or method.decode(), self._target, pairs, b"", version, self._peer
         )
         request.keep_alive = self._left > 0 and parser.should_keep_alive()
-        self._check_head(request)
+        if version != "1.1" or self.unparsed > self._modest_bytes or len(pairs) > limits.header_count:
+            self._check_head(request)
         hosts = [value for name, value in pairs if len(name) == 4 and name.lower() == b"host"]
         if len(hosts) != 1 or hosts[0] != self._host:
             self._check_hosts(hosts, version)
@@ -163,11 +166,10 @@ class RequestReader:
         limits = self._limits
         if len(self._pairs) > limits.header_count:
             raise RequestRefused(431, f"there are more than {limits.header_count} headers")
-        if len(self._target) > limits.target_bytes or self.unparsed > limits.head_bytes:
-            # What was read at once may hold more than this head.
-            sizes = sum(len(name) + len(value) + 4 for name, value in self._pairs)
-            if len(self._target) > limits.target_bytes or len(self._target) + sizes > limits.head_bytes:
-                self._refuse_head()
+        # What was read at once may hold more than this head, so `unparsed` does not tell.
+        size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._pairs)
+        if len(self._target) > limits.target_bytes or size > limits.head_bytes:
+            self._refuse_head()
         if request.version != "1.1" and request.version != "1.0":
             raise RequestRefused(505, "HTTP/1.1 and HTTP/1.0 are spoken here")
 

@@ -33,7 +33,7 @@ class MemoryStore(Catalogued):
 
     def __init__(self) -> None:
         self.owner = f"memory-{secrets.token_hex(6)}"
-        self._catalogue = MemoryCatalogue()
+        self._catalogue = MemoryCatalogue(owner=self.owner)
         self._rows: dict[str, RunRow] = {}
         self._streams: dict[str, list[Event]] = {}
         self._revisions: dict[str, dict[str, Any]] = {}

@@ -81,7 +81,9 @@ class SqliteStore(Catalogued):
         self._words = Words(
             lambda: self._database, guard=self._guard, owners=self._owners, bells=self._bells
         )
-        self._catalogue = SqliteCatalogue(lambda: self._database, guard=self._guard, bells=self._bells)
+        self._catalogue = SqliteCatalogue(
+            lambda: self._database, guard=self._guard, owners=self._owners, bells=self._bells
+        )
         self._connection: sqlite3.Connection | None = None
         self._tails: dict[str, tuple[int, int]] = {}  # fid → row id, last seq; of runs that write
 

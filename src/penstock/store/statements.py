@@ -84,6 +84,15 @@ SELECT_VALUES: Final = (
 )
 UPDATE_CONTENT: Final = "UPDATE catalogue SET content = ? WHERE position = ?"
 
+PUT_REPORT: Final = (
+    "INSERT INTO reports (owner, namespace, at, body) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET at = excluded.at, body = excluded.body"
+)
+SELECT_REPORTS: Final = "SELECT owner, at, body FROM reports WHERE namespace = ? ORDER BY owner"
+REPORTERS: Final = "SELECT DISTINCT owner FROM reports"
+DELETE_REPORT: Final = "DELETE FROM reports WHERE owner = ? AND namespace = ?"
+DELETE_REPORTS: Final = "DELETE FROM reports WHERE owner = ?"
+
 
 @functools.cache
 def update_run(fields: tuple[str, ...]) -> str:

@@ -85,6 +85,26 @@ async def test_more_processes_than_connections_all_come_to_their_end(world: Worl
     assert len(await world.database.names()) == 120
 
 
+async def test_a_connection_that_the_server_ended_meanwhile_is_replaced(
+    pg: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.kinds.sql.engine._IDLE_SECONDS", 0.0)
+    end_others = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    async def none_left() -> bool:
+        return await pg.database.sessions() == 0
+
+    async with pg.runtime() as runtime:
+        flow = pg.flow([{"kind": "sql", "name": "one", "statement": "SELECT 1", "mode": "value"}])
+        for _ in range(3):
+            assert await outcome(runtime, flow) == 1
+            await pg.database.execute(end_others)
+            await until(none_left)
+
+
 async def test_each_new_connection_begins_with_the_statements_given(lite: World) -> None:
     await lite.database.execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
     await lite.database.execute("CREATE TABLE b (a INTEGER REFERENCES a)")

@@ -205,7 +205,8 @@ async def test_a_column_may_change_its_type_while_connections_are_open(pg: World
     await pg.database.execute("CREATE TABLE things (a INT)")
     node = {"kind": "sql", "name": "add", "statement": "INSERT INTO things VALUES (:a)"}
     async with pg.runtime() as runtime:
-        flow = pg.flow([node | {"retry": {"attempts": 2, "delay": "1ms"}}])
+        again = {"kind": "retry", "name": "again", "delay": "1ms", "links": {"out": "add"}}
+        flow = pg.flow([again, node])
         await (await runtime.launch(flow, {"in": 7})).result()
         await pg.database.execute("ALTER TABLE things ALTER a TYPE TEXT")
         await (await runtime.launch(flow, {"in": "abc"})).result()

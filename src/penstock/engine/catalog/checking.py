@@ -14,7 +14,9 @@ from penstock.document.findings import Findings
 from penstock.engine.binding import Binder
 from penstock.engine.compiler import compile_spec
 from penstock.engine.decoding import Decoder
+from penstock.engine.interface import Interface
 from penstock.engine.kind import Node
+from penstock.engine.resident.linking import check_links
 
 if TYPE_CHECKING:
     from penstock.core.problems import Path, Problem
@@ -57,12 +59,17 @@ class Checker:
 
     def _check_nodes(self, nodes: Iterable[NodeSpec], findings: Findings) -> None:
         found = _same_stage(findings)
+        faces: dict[str, list[tuple[NodeSpec, Interface]]] = {}
         for node in nodes:
             known, binder = len(found.problems), self._binder(node)
             decoder = Decoder(self._scheme, binder, found, env={}, values={}, resident=True)
-            decoder.node(node)
+            face = decoder.interface(node, decoder.node(node))
+            if face is not None:
+                faces.setdefault(self._namespace or node.namespace, []).append((node, face))
             waits = bool(binder.missing or decoder.missing)
             findings.adopt(_lasting(found.problems[known:], [node.config_at] if waits else []))
+        for own in faces.values():
+            check_links(own, findings)
 
     def _may_wait(self, node: NodeSpec, flow: FlowSpec) -> bool:
         """Whether a node of a flow can need what is not there yet: a value, or another flow."""

@@ -21,10 +21,11 @@ Condition = Callable[[Payload], bool]
 class Breakpoint:
     """A node, or one of its ports, at which processes stop.
 
-    node: a name, or the end of a path such as `review/parse`; `*` for all. port: empty for
-    every in-port, and for what a node calls; `*` for every port. condition: asked with the
-    packet, or with all of them by port where several pass at once. text: how the condition was
-    written. number: its name for people, 0 until it is set. hits: how often processes stopped.
+    node: a name, or the end of a path such as `review/parse`; `*` for all. port: empty for every
+    in-port and, of a trigger, for where it starts processes; `*` for every port. condition:
+    asked with the packet, or with all of them by port where several pass at once. text: how the
+    condition was written. number: its name for people, 0 until it is set. hits: how often
+    processes stopped.
     """
 
     def __init__(
@@ -37,15 +38,15 @@ class Breakpoint:
         self.number = 0
         self._condition = condition
 
-    def catches(self, spot: Spot, *, sent: bool) -> bool:
-        """Whether a process stops at this spot. sent: by a node that calls, as triggers do.
+    def catches(self, spot: Spot, *, begins: bool) -> bool:
+        """Whether a process stops at this spot. begins: a root process begins there.
 
         Raises what the condition raises.
         """
         if self.node != ANY and not f"/{spot.node}".endswith(f"/{self.node}"):
             return False
         if self.port in ("", ANY):
-            wanted = spot.side is Side.IN or sent or self.port == ANY
+            wanted = spot.side is Side.IN or begins or self.port == ANY
             return wanted and self._holds(spot.payload)
         return self.port in spot.packets and self._holds(spot.packets[self.port])
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from itertools import count
 from typing import TYPE_CHECKING
@@ -124,7 +125,8 @@ class Debugger(Inspector):
         if run.replay is not None and process.path and run.replay.child(node) is not None:
             return payload
         firing = _caller(process.path) or node
-        packets = await self._pass(run, firing, Side.OUT, {port: payload}, sent=True)
+        spot = _spot(process, firing, Side.OUT, {port: payload})
+        packets = await self._pass(run, spot, begins=not process.path)
         trace = self._watched[run].trace
         trace.leaves(firing, port, packets[port], process.plan.feeds, process.path)
         return packets[port]
@@ -138,7 +140,7 @@ class Debugger(Inspector):
             return inputs
         packets = {port: inputs[port] for port in vertex.linked if port in inputs} or dict(inputs)
         self._watch(run).trace.arrives(firing, target, packets, _caller(process.path))
-        return {**inputs, **await self._pass(run, firing, Side.IN, packets)}
+        return {**inputs, **await self._pass(run, _spot(process, firing, Side.IN, packets))}
 
     async def left(
         self, process: Process, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch
@@ -148,8 +150,8 @@ class Debugger(Inspector):
             return outputs
         many = {port for port, payload in outputs.items() if type(payload) is Emit}
         shown = {port: list(payload) if port in many else payload for port, payload in outputs.items()}
-        found = await self._pass(run, firing, Side.OUT, shown)
-        packets = {port: Emit(found[port]) if port in many else found[port] for port in found}
+        found = await self._pass(run, _spot(process, firing, Side.OUT, shown))
+        packets = {port: _emitted(found[port]) if port in many else found[port] for port in found}
         trace = self._watched[run].trace
         for port, payload in packets.items():
             trace.leaves(firing, port, payload, vertex.routes.get(port, ()), process.path)
@@ -157,30 +159,22 @@ class Debugger(Inspector):
 
     # --- stopping -------------------------------------------------------------------
 
-    async def _pass(
-        self,
-        run: LiveRun,
-        firing: str,
-        side: Side,
-        packets: Mapping[str, Payload],
-        *,
-        sent: bool = False,
-    ) -> Mapping[str, Payload]:
-        """Pass these ports, at once or after a stop; the packets to go on with."""
-        spot = Spot(fid=run.fid, firing=firing, side=side, packets=packets)
+    async def _pass(self, run: LiveRun, spot: Spot, *, begins: bool = False) -> Mapping[str, Payload]:
+        """Pass a spot, at once or after a stop; the packets to go on with."""
         watched = self._watch(run)
         if self.passed is not None:
             self.passed(spot)
         while self._is_held(watched):
-            await self._moved.wait()
+            with _busy(run):
+                await self._moved.wait()
         if self._detached:
-            return packets
-        why, trouble = self._caught(spot, sent=sent)
+            return spot.packets
+        why, trouble = self._caught(spot, begins=begins)
         stepped = watched.pace is Pace.STEP or (
             watched.pace is Pace.OVER and spot.depth <= watched.depth
         )
         if why is None and not stepped:
-            return packets
+            return spot.packets
         stop = Stop(next(self._stop_numbers), run, spot, why, trouble)
         await self._hold(stop, watched)
         return stop.packets
@@ -188,11 +182,11 @@ class Debugger(Inspector):
     def _is_held(self, watched: _Watched) -> bool:
         return not self._detached and (watched.stop is not None or (self.hold_all and bool(self.stops)))
 
-    def _caught(self, spot: Spot, *, sent: bool) -> tuple[Breakpoint | None, str]:
+    def _caught(self, spot: Spot, *, begins: bool) -> tuple[Breakpoint | None, str]:
         """The breakpoint to stop at, and what is wrong with its condition."""
         for point in self.breakpoints.values():
             try:
-                if point.catches(spot, sent=sent):
+                if point.catches(spot, begins=begins):
                     return point, ""
             except Exception as error:  # a condition is code of the user's
                 return point, str(error) or type(error).__name__
@@ -203,13 +197,12 @@ class Debugger(Inspector):
         watched.pace = Pace.FREE
         if stop.why is not None:
             stop.why.hits += 1
-        stop.run.begin_work()  # otherwise the run would seem to wait, and leave memory
         try:
             self._stopped(stop)
-            watched.pace = await stop.resumed
+            with _busy(stop.run):
+                watched.pace = await stop.resumed
             watched.depth = stop.spot.depth
         finally:
-            stop.run.settle_down()
             watched.stop = None
             del self.stops[stop.number]
             self._move()
@@ -225,6 +218,26 @@ class Debugger(Inspector):
         if watched is None:
             watched = self._watched[run] = _Watched()
         return watched
+
+
+@contextmanager
+def _busy(run: LiveRun) -> Iterator[None]:
+    """Within it the run does not seem to wait for a timer, and does not leave memory."""
+    run.begin_work()
+    try:
+        yield
+    finally:
+        run.settle_down()
+
+
+def _spot(process: Process, firing: str, side: Side, packets: Mapping[str, Payload]) -> Spot:
+    depth = process.path.count("/")
+    return Spot(fid=process.run.fid, firing=firing, depth=depth, side=side, packets=packets)
+
+
+def _emitted(payload: Payload) -> Payload:
+    """Several packets again, unless somebody has put a single one in their place."""
+    return Emit(payload) if isinstance(payload, list) else payload
 
 
 def _firing(target: str, branch: Branch) -> str:

@@ -25,12 +25,14 @@ class Side(StrEnum):
 class Spot(msgspec.Struct, frozen=True, kw_only=True):
     """One or more ports of one firing, with the packets that pass there at this instant.
 
-    fid: the root process or run. firing: the path of the firing, `each[3]/resize`. packets: by
-    port; an out-port that sends several has a list of them.
+    fid: the root process or run. firing: the path of the firing, `each[3]/resize`. depth: how
+    many calls the process is inside of. packets: by port; an out-port that sends several has a
+    list of them.
     """
 
     fid: str
     firing: str
+    depth: int
     side: Side
     packets: Mapping[str, Payload]
 
@@ -38,11 +40,6 @@ class Spot(msgspec.Struct, frozen=True, kw_only=True):
     def node(self) -> str:
         """The path without calls and branches, as people name the node: `each/resize`."""
         return _CALL.sub("", self.firing)
-
-    @property
-    def depth(self) -> int:
-        """How many calls the firing is inside of."""
-        return self.firing.count("/")
 
     @property
     def payload(self) -> Payload:

@@ -17,6 +17,7 @@ from penstock.engine.feeding import check_feeds
 from penstock.engine.wiring import Wiring
 
 if TYPE_CHECKING:
+    from penstock.engine.interface import Interface
     from penstock.engine.resident.draft import Draft
 
 LIFE_PORTS: Final = ("init", "term")
@@ -77,6 +78,24 @@ def link(drafts: Mapping[str, Draft]) -> dict[str, Verdict]:
         )
         for key in specs
     }
+
+
+def check_links(nodes: Iterable[tuple[NodeSpec, Interface]], findings: Findings) -> None:
+    """Report the links between these nodes that cannot be followed.
+
+    Other nodes of their namespace may be elsewhere, so a link to one that is not here is no
+    mistake, nor is a port that nothing here feeds.
+    """
+    by_key = {spec.key: (spec, face) for spec, face in nodes if spec.key}
+    by_id = {spec.id: key for key, (spec, _) in by_key.items() if spec.id}
+    specs = {key: spec for key, (spec, _) in by_key.items()}
+    present = []
+    for key, spec in specs.items():
+        links = (_settled(each, specs, by_id) for each in spec.links)
+        kept = tuple(each for each in links if each.node in specs and each.port not in LIFE_PORTS)
+        present.append(msgspec.structs.replace(spec, name=key, id="", links=kept))
+    faces = {key: face for key, (_, face) in by_key.items()}
+    Wiring(FlowSpec(name="namespace", nodes=tuple(present)), faces, findings)
 
 
 def active(verdicts: Mapping[str, Verdict]) -> set[str]:

@@ -19,6 +19,7 @@ from penstock.engine.resident import entry as entries
 from penstock.engine.resident import syscalls
 from penstock.engine.resident.draft import Draft, Drafter, Sheet
 from penstock.engine.resident.recorded import Recorder
+from penstock.engine.resident.reports import Reporter
 from penstock.engine.resident.roots import Roots
 from penstock.engine.resident.symbol import Report, Symbol
 from penstock.engine.resident.table import DRAIN_SECONDS, SymbolTable
@@ -79,6 +80,9 @@ class Resident:
             failed=self._failed,
             drain_seconds=drain_seconds,
         )
+        self._reporter = Reporter(
+            runtime, namespace, failed=lambda error: self._failed("", error)
+        )
         runtime.syscalls.update(syscalls.table(self, self._specs, values))
         self._moved = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
@@ -95,6 +99,7 @@ class Resident:
             self._following.cancel()
             await asyncio.wait([self._following])
         await self.table.close()
+        await self._reporter.withdraw()
 
     @property
     def reports(self) -> list[Report]:
@@ -187,6 +192,7 @@ class Resident:
         if observer is not None:
             self._tell(before)
             observer.reloaded(self.namespace, changes, clock.monotonic() - began, None)
+        await self._reporter.tell(self.reports, self.roots.flow.redactor)
 
     def _draft_all(self, *, values_changed: bool) -> dict[str, Draft]:
         """The drafts of all sheets; those of unchanged sheets are kept, with their nodes."""

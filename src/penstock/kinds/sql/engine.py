@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 BEGIN: Final = "penstock_begin"
 """The option of a connection that says how a transaction begins in SQLite; nothing: not at all."""
+
+_USED: Final = "penstock.used"
+"""Where a pooled connection keeps when it was last given back."""
+
+_IDLE_SECONDS: Final = 5.0
+"""After which a connection is tried before it is used again."""
 
 _PACKAGES: Final = {
     "asyncpg": "'penstock[postgres]'",
@@ -95,7 +102,7 @@ class _NativeEngine:
         self.shown = shown(url)
         self.size = size
         self._engine: AsyncEngine = create_async_engine(
-            url, poolclass=AsyncAdaptedQueuePool, pool_pre_ping=True, **_options(size)
+            url, poolclass=AsyncAdaptedQueuePool, **_options(size)
         )
         _prepare(self._engine.sync_engine, on_connect)
 
@@ -129,7 +136,6 @@ class _ThreadedEngine:
         self._engine = create_engine(
             url,
             poolclass=QueuePool,
-            pool_pre_ping=not sqlite,
             connect_args=arguments,
             **_options(self.size),
         )
@@ -183,3 +189,31 @@ def _prepare(engine: sa.Engine, on_connect: tuple[str, ...]) -> None:
     event.listen(engine, "connect", connected)
     if sqlite:
         event.listen(engine, "begin", begin)
+    else:
+        _look_after(engine)
+
+
+def _look_after(engine: sa.Engine) -> None:
+    """Replace connections that a server has ended meanwhile, before anybody gets them.
+
+    SQLAlchemy's own way asks the server each time, which costs as much as a whole transaction.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.exc import DisconnectionError
+
+    def checked_in(_: Any, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    def checked_out(driver: Any, record: Any, _: Any) -> None:
+        is_closed = getattr(record.driver_connection, "is_closed", None)
+        if is_closed is not None and is_closed():
+            raise DisconnectionError
+        now = time.monotonic()
+        if now - record.info.get(_USED, now) > _IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(driver)
+            except Exception as error:
+                raise DisconnectionError from error
+
+    event.listen(engine, "checkin", checked_in)
+    event.listen(engine, "checkout", checked_out)

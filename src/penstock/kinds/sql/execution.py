@@ -13,6 +13,7 @@ import msgspec
 
 from penstock.core.payload import Payload
 from penstock.kinds.sql.coercion import coerced
+from penstock.kinds.sql.failures import refused_by_asyncpg
 from penstock.kinds.sql.parameters import adapted
 from penstock.kinds.sql.rows import Answer, Mode, distinct, row_of, too_many
 from penstock.kinds.sql.statement import Statement, Values
@@ -41,9 +42,8 @@ class Work(msgspec.Struct, frozen=True):
         try:
             for number, (statement, sets) in enumerate(zip(self.statements, self.sets, strict=True)):
                 answer = execute(connection, statement, sets, self.max_rows if number == last else 0)
-        except Exception:
-            if not connection.invalidated:  # a table may have changed since
-                connection.info.pop(_KNOWN_TYPES, None)
+        except Exception as error:
+            _doubt(connection, error)
             raise
         return answer.payload(self.mode)
 
@@ -136,3 +136,16 @@ def _types(connection: sa.Connection, text: str) -> tuple[str, ...]:
         adapter: Any = connection.connection.dbapi_connection
         known[text] = tuple(kind.name for kind in adapter.run_async(prepare))
     return known[text]
+
+
+def _doubt(connection: sa.Connection, error: Exception) -> None:
+    """After a failure: a column may have another type than when asyncpg was asked.
+
+    SQLAlchemy keeps prepared statements, too. A connection whose own are out of date is replaced
+    when it is taken the next time.
+    """
+    if connection.invalidated or connection.dialect.driver != "asyncpg":
+        return
+    connection.info.pop(_KNOWN_TYPES, None)
+    if refused_by_asyncpg(error):
+        connection.connection.invalidate(soft=True)

@@ -100,6 +100,11 @@ def told(shown: str, *, connecting: bool = False, values: Iterable[Payload] = ()
         raise _failure(error, shown, connecting, values) from None
 
 
+def refused_by_asyncpg(error: Exception) -> bool:
+    """Whether the driver did not even send a value, because the server takes another type."""
+    return _ARGUMENT.match(_words(getattr(error, "orig", None) or error)) is not None
+
+
 def _failure(error: Exception, shown: str, connecting: bool, values: Iterable[Payload]) -> NodeError:
     original = getattr(error, "orig", None) or error
     lost = bool(getattr(error, "connection_invalidated", False))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from penstock.core.catalog import Catalog, Collection, Entry, Write
+    from penstock.core.catalog import Catalog, Collection, Entry, RuntimeReport, Write
 
 
 class Catalogued:
@@ -34,3 +34,9 @@ class Catalogued:
 
     async def reseal(self, seal: Callable[[bytes], bytes]) -> int:
         return await self._catalogue.reseal(seal)
+
+    async def report(self, namespace: str, body: bytes, *, at: float) -> None:
+        await self._catalogue.report(namespace, body, at=at)
+
+    async def reports(self, namespace: str) -> list[RuntimeReport]:
+        return await self._catalogue.reports(namespace)

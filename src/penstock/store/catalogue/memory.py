@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from penstock.core.catalog import Collection
+from penstock.core.catalog import Collection, RuntimeReport
 from penstock.store.catalogue.revise import head_of, revise
 
 if TYPE_CHECKING:
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 
 class MemoryCatalogue:
-    """Specs and values in this process. Places are dense, so that of an entry is its index."""
+    """Specs and values in this process. Places are dense, so that of an entry is its index.
 
-    def __init__(self) -> None:
+    owner: the one runtime there is.
+    """
+
+    def __init__(self, *, owner: str) -> None:
+        self._owner = owner
         self._stream: list[Entry] = []
         self._newest: dict[tuple[Collection, str], Entry] = {}
+        self._reports: dict[str, RuntimeReport] = {}
         self._news = asyncio.Event()
 
     async def write(self, writes: Sequence[Write], *, at: float) -> list[Entry]:
@@ -78,3 +83,12 @@ class MemoryCatalogue:
             if self._newest[entry.collection, entry.id].revision == entry.revision:
                 self._newest[entry.collection, entry.id] = entry
         return len(sealed)
+
+    async def report(self, namespace: str, body: bytes, *, at: float) -> None:
+        if body:
+            self._reports[namespace] = RuntimeReport(owner=self._owner, at=at, body=body)
+        else:
+            self._reports.pop(namespace, None)
+
+    async def reports(self, namespace: str) -> list[RuntimeReport]:
+        return [self._reports[namespace]] if namespace in self._reports else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from penstock.core.catalog import RuntimeReport
 from penstock.core.errors import StoreLocked
 from penstock.store import statements
 from penstock.store.catalogue.revise import revise
@@ -19,20 +20,22 @@ if TYPE_CHECKING:
     from penstock.store.bells import Bells
     from penstock.store.catalogue.revise import Head
     from penstock.store.failures import Guard
+    from penstock.store.owners import Owners
 
 
 class SqliteCatalogue:
-    """Specs and values in the table `catalogue`. As in all of this store, nothing suspends.
+    """Specs and values in the table `catalogue`, and what runtimes say of them in `reports`.
 
-    Places are given out while the file's one write lock is held, so they become visible in
+    As in all of this store, nothing suspends. Places are given out while the file's one write lock is held, so they become visible in
     order. A bell is rung after each commit; a writer that dies in between is found by a look.
     """
 
     def __init__(
-        self, database: Callable[[], sqlite3.Connection], *, guard: Guard, bells: Bells
+        self, database: Callable[[], sqlite3.Connection], *, guard: Guard, owners: Owners, bells: Bells
     ) -> None:
         self._database = database
         self._guard = guard
+        self._owners = owners
         self._bells = bells
 
     async def write(self, writes: Sequence[Write], *, at: float) -> list[Entry]:
@@ -88,6 +91,26 @@ class SqliteCatalogue:
             sealed = [(seal(content), position) for content, position in found]
             database.executemany(statements.UPDATE_CONTENT, sealed)
         return len(sealed)
+
+    async def report(self, namespace: str, body: bytes, *, at: float) -> None:
+        database = self._database()
+        with self._guard, Transaction(database):
+            known = [name for (name,) in database.execute(statements.REPORTERS)]
+            dead = [(name,) for name in known if not self._owners.alive(name)]
+            database.executemany(statements.DELETE_REPORTS, dead)
+            if body:
+                database.execute(statements.PUT_REPORT, (self._owners.own(), namespace, at, body))
+            else:
+                database.execute(statements.DELETE_REPORT, (self._owners.name, namespace))
+
+    async def reports(self, namespace: str) -> list[RuntimeReport]:
+        with self._guard:
+            found = self._database().execute(statements.SELECT_REPORTS, (namespace,)).fetchall()
+            return [
+                RuntimeReport(owner=owner, at=at, body=body)
+                for owner, at, body in found
+                if self._owners.alive(owner)
+            ]
 
     def _select(self, statement: str, parameters: Any) -> list[Entry]:
         with self._guard:

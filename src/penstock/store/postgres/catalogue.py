@@ -13,9 +13,10 @@ from penstock.store.postgres.news import RETRY_SECONDS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from penstock.core.catalog import Collection, Entry, Write
+    from penstock.core.catalog import Collection, Entry, RuntimeReport, Write
     from penstock.store.postgres.line import Line
     from penstock.store.postgres.news import News
+    from penstock.store.postgres.reports import Reports
 
 
 class PostgresCatalogue:
@@ -28,11 +29,14 @@ class PostgresCatalogue:
     keeping: the line that listens. Followers read on it, so that it is made anew when it broke.
     """
 
-    def __init__(self, *, writing: Line, reading: Line, keeping: Line, news: News) -> None:
+    def __init__(
+        self, *, writing: Line, reading: Line, keeping: Line, news: News, reports: Reports
+    ) -> None:
         self._writing = writing
         self._reading = reading
         self._keeping = keeping
         self._news = news
+        self._reports = reports
 
     async def write(self, writes: Sequence[Write], *, at: float) -> list[Entry]:
         async with self._writing as connection, connection.transaction():
@@ -85,6 +89,15 @@ class PostgresCatalogue:
             sealed = [(seal(content), position) for content, position in found]
             await connection.executemany(statements.UPDATE_CONTENT, sealed)
         return len(sealed)
+
+    async def report(self, namespace: str, body: bytes, *, at: float) -> None:
+        if body:
+            await self._reports.put(namespace, body, at=at)
+        else:
+            await self._reports.withdraw(namespace)
+
+    async def reports(self, namespace: str) -> list[RuntimeReport]:
+        return await self._reports.of(namespace)
 
     async def _select(self, line: Line, statement: str, *parameters: Any) -> list[Entry]:
         async with line as connection:

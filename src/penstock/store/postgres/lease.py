@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import StoreError, StoreLost
 from penstock.core.store import Shift
@@ -16,7 +16,7 @@ from penstock.store.postgres import statements
 from penstock.store.postgres.failures import lost
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from penstock.store.postgres.line import Line
 
@@ -31,7 +31,8 @@ class Lease:
     """A row of `owners` that is renewed three times in its span. Its token is the fence.
 
     A name is used for one token only, so runs of a lost lease never count as this
-    runtime's again until it claims them. on_lost: called as soon as it is known.
+    runtime's again until it claims them. on_lost: called as soon as it is known. on_taken:
+    writes what belongs to a lease, in the transaction that takes it.
     """
 
     def __init__(self, line: Line, *, seconds: float, channel: str, on_lost: Callable[[], None]) -> None:
@@ -39,6 +40,7 @@ class Lease:
         self._seconds = seconds
         self._channel = channel
         self._on_lost = on_lost
+        self.on_taken: Callable[[Any, int], Awaitable[None]] | None = None
         self._taking = asyncio.Lock()
         self._until = float("-inf")
         self._renewal: asyncio.Task[None] | None = None
@@ -61,8 +63,10 @@ class Lease:
             if self.token is not None:
                 return self.token
             began = time.clock_gettime(_CLOCK)
-            async with self._line as connection:
+            async with self._line as connection, connection.transaction():
                 token: int = await connection.fetchval(statements.TAKE_LEASE, self.name, self._seconds)
+                if self.on_taken is not None:
+                    await self.on_taken(connection, token)
             self.token = token
             self._extend(began)
             self._renewal = asyncio.get_running_loop().create_task(

@@ -105,3 +105,17 @@ SELECT_VALUES: Final = (
     "SELECT content, position FROM catalogue WHERE collection = 'values' AND content IS NOT NULL"
 )
 UPDATE_CONTENT: Final = "UPDATE catalogue SET content = $1 WHERE position = $2"
+
+PUT_REPORT: Final = """
+    WITH gone AS (DELETE FROM reports WHERE NOT EXISTS (SELECT FROM owners WHERE name = owner))
+    INSERT INTO reports (owner, namespace, at, body)
+    SELECT name, $2, $3, $4 FROM owners WHERE token = $1 FOR KEY SHARE
+    ON CONFLICT (owner, namespace) DO UPDATE SET at = excluded.at, body = excluded.body
+    RETURNING owner
+"""
+"""No row when the lease was taken away."""
+SELECT_REPORTS: Final = (
+    "SELECT owner, at, body FROM reports JOIN owners ON name = owner "
+    "WHERE namespace = $1 AND expires_at >= clock_timestamp() ORDER BY owner"
+)
+DELETE_REPORT: Final = "DELETE FROM reports WHERE owner = $1 AND namespace = $2"

@@ -19,6 +19,7 @@ from penstock.store.postgres.columns import Chunk
 from penstock.store.postgres.lease import Lease
 from penstock.store.postgres.line import Line, driver
 from penstock.store.postgres.news import News
+from penstock.store.postgres.reports import Reports
 from penstock.store.postgres.words import Words
 
 if TYPE_CHECKING:
@@ -72,14 +73,18 @@ class PostgresStore(Catalogued):
         self._keeping = Line(self._address, lock_seconds=lock_seconds, on_connect=self._news.listen)
         self._filing = Line(self._address, lock_seconds=lock_seconds)
         self._lines = (self._writing, self._reading, self._keeping, self._filing)
-        self._catalogue = PostgresCatalogue(
-            writing=self._filing, reading=self._reading, keeping=self._keeping, news=self._news
-        )
         self._lease = Lease(
             self._keeping,
             seconds=lease_seconds,
             channel=self._news.owners,
             on_lost=self._tails.clear,
+        )
+        self._catalogue = PostgresCatalogue(
+            writing=self._filing,
+            reading=self._reading,
+            keeping=self._keeping,
+            news=self._news,
+            reports=Reports(lease=self._lease, writing=self._filing, reading=self._reading),
         )
         self._words = Words(
             writing=self._writing, keeping=self._keeping, lease=self._lease, news=self._news

@@ -16,6 +16,7 @@ pytest-asyncio.
 
 from penstock.testing.conformance.catalogue import CatalogueConformance
 from penstock.testing.conformance.owners import OwnerConformance
+from penstock.testing.conformance.reports import ReportConformance
 from penstock.testing.conformance.runs import RunConformance
 from penstock.testing.conformance.samples import (
     PATIENCE_SECONDS,
@@ -41,5 +42,7 @@ __all__ = [
 ]
 
 
-class StoreConformance(StreamConformance, RunConformance, OwnerConformance, CatalogueConformance):
+class StoreConformance(
+    StreamConformance, RunConformance, OwnerConformance, CatalogueConformance, ReportConformance
+):
     """All of it. Derive from this class and give it `store_factory`."""
