@@ -128,6 +128,18 @@ async def test_a_link_to_a_port_that_is_not_there_breaks_its_node_alone(home: Wo
     assert home.report("b").status is Status.ACTIVE
 
 
+async def test_a_wrong_link_does_not_touch_what_it_leads_to(home: World) -> None:
+    await home.apply(bell("say"), {"kind": "debug.log", "name": "say"})
+    home.told()
+    await home.broken(tag("a", {"name": "say", "port": "nowhere"}))
+    assert home.report("a").status is Status.BROKEN
+    assert home.report("say").status is Status.ACTIVE
+    assert home.told() == []
+    await home.apply({"kind": "debug.log", "name": "alone"})
+    await home.broken(tag("b", {"name": "alone", "port": "nowhere"}))
+    assert home.report("alone").status is Status.ACTIVE
+
+
 async def test_a_node_waits_for_its_value_and_goes_with_it(home: World) -> None:
     env = {"NAME": {"name": "person", "data": "{{ .first }}"}}
     await home.apply(bell("a"), tag("a", tag="{{ .NAME }}", env=env))

@@ -43,6 +43,11 @@ class Wiring:
         """The nodes that no link leads to."""
         return [key for key in self.specs if not self.incoming[key]]
 
+    def drop_loose(self) -> None:
+        """Forget, where they arrive, the links that cannot be followed."""
+        for key, arriving in self.incoming.items():
+            self.incoming[key] = [pair for pair in arriving if pair[1] in self.outgoing[pair[0]]]
+
     def is_call(self, source: str, port: str) -> bool:
         """Whether what hangs from this out-port is called."""
         declared = self.faces[source].output(port) if source in self.faces else None

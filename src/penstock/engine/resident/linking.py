@@ -134,6 +134,7 @@ def _wire(drafts: Mapping[str, Draft], present: Mapping[str, NodeSpec]) -> tuple
     whole = FlowSpec(name="namespace", nodes=tuple(present.values()))
     wiring = Wiring(whole, faces, findings)
     findings.next_stage()
+    wiring.drop_loose()  # a wrong link is its source's mistake, and nobody else's
     # A node that nothing links to is reached by nobody, so nothing needs to feed it.
     inputs: dict[str, dict[str, Any]] = {
         port: {} for key in wiring.entries for port in faces[key].inputs

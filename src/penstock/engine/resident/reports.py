@@ -21,8 +21,6 @@ RETRY_SECONDS: Final = 1.0
 
 _SEVERITY: Final = list(Status)
 
-FLOW: Final = "flow"
-
 
 class Reporter:
     """Tells the store what became of the specs of a namespace, whenever that is something new.
@@ -116,7 +114,7 @@ def _by_spec(reports: Iterable[Report]) -> dict[str, Report]:
     found = {report.id: report for report in reports}
     for report in list(found.values()):
         flow = found.get(report.id.rpartition("/")[0])  # as a trigger's sheet is named
-        if flow is not None and flow.kind == FLOW:
+        if flow is not None and flow.kind == "flow":
             del found[report.id]
             if _SEVERITY.index(report.status) > _SEVERITY.index(flow.status):
                 reason = f"`{report.key}`: {report.reason}"
