@@ -12,25 +12,41 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 CONNECTIONS: Final = 64
-SECONDS: Final = 5
-WARM_UP_SECONDS: Final = 1
+ROUNDS: Final = 5
+SECONDS: Final = 3
 _START_SECONDS: Final = 60.0
 
 _MILLISECONDS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
 class Load(NamedTuple):
-    """What a server bore. rate: requests/s; p99_ms: of the time until an answer."""
+    """What a server bore.
+
+    rate: requests/s. p99_ms: of the time until an answer. cpu_us: of processor time per request,
+    which other work on the machine hardly changes.
+    """
 
     rate: float
     p99_ms: float
+    cpu_us: float
+
+
+class Served(NamedTuple):
+    """A server that runs. url: what is asked; pid: of its process; options: of wrk."""
+
+    url: str
+    pid: int
+    options: tuple[str, ...] = ()
 
 
 def unable() -> str:
     """Why nothing can be measured here, or ""."""
+    if not Path("/proc/self/stat").exists():
+        return "the time of a process is read from /proc, which is not here"
     return "" if shutil.which("wrk") else "wrk is not installed"
 
 
@@ -44,8 +60,8 @@ def free_port() -> int:
 @asynccontextmanager
 async def program(
     argv: Sequence[str], *, port: int, cwd: str | None = None, env: Mapping[str, str] | None = None
-) -> AsyncIterator[str]:
-    """The URL of a server on a port of 127.0.0.1, from when it answers until the block ends."""
+) -> AsyncIterator[Served]:
+    """A server on a port of 127.0.0.1, from when it answers until the block ends."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         cwd=cwd,
@@ -56,7 +72,7 @@ async def program(
     )
     try:
         await _answering(port, process)
-        yield f"http://127.0.0.1:{port}/"
+        yield Served(f"http://127.0.0.1:{port}/", process.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -86,20 +102,56 @@ async def _answers(port: int) -> bool:
     return b" 200 " in line
 
 
-async def load(url: str, *options: str) -> Load:
-    """The best of three runs of wrk, after a short one to warm up."""
-    await _wrk(url, WARM_UP_SECONDS, options)
-    return max([await _wrk(url, SECONDS, options) for _ in range(3)])
+async def loads(servers: Mapping[str, Served]) -> dict[str, Load]:
+    """What each bears at its best.
+
+    They take turns, round after round: whatever else the machine does, it does it to all.
+    """
+    found: dict[str, list[Load]] = {name: [] for name in servers}
+    for _ in range(ROUNDS):
+        for name, served in servers.items():
+            found[name].append(await _wrk(served))
+    return {
+        name: Load(
+            rate=max(each.rate for each in several),
+            p99_ms=min(each.p99_ms for each in several),
+            cpu_us=min(each.cpu_us for each in several),
+        )
+        for name, several in found.items()
+    }
 
 
-async def _wrk(url: str, seconds: int, options: Sequence[str]) -> Load:
-    argv = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency", *options, url]
+async def _wrk(served: Served) -> Load:
+    argv = [
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{SECONDS}",
+        "--timeout",
+        "10s",
+        "--latency",
+        *served.options,
+        served.url,
+    ]
+    before = _cpu_seconds(served.pid)
     process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
     output = (await process.communicate())[0].decode()
+    spent = _cpu_seconds(served.pid) - before
     if bad := re.search(r"Non-2xx.*|Socket errors.*", output):
-        raise RuntimeError(f"{url} failed under load: {bad.group()}")
+        raise RuntimeError(f"{served.url} failed under load: {bad.group()}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    count = re.search(r"(\d+) requests in", output)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", output)
-    if rate is None or p99 is None:
+    if rate is None or count is None or p99 is None:
         raise RuntimeError(f"wrk said something else than expected:\n{output}")
-    return Load(float(rate[1]), float(p99[1]) * _MILLISECONDS[p99[2]])
+    return Load(
+        rate=float(rate[1]),
+        p99_ms=float(p99[1]) * _MILLISECONDS[p99[2]],
+        cpu_us=spent / int(count[1]) * 1e6,
+    )
+
+
+def _cpu_seconds(pid: int) -> float:
+    """What a process has used so far, in itself and in the kernel; all of its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from benchmarks.http_load import free_port, program
+from benchmarks.http_load import Served, free_port, program
 
 _PLACE: Final = {"z": "tab", "x": 0, "y": 0}  # what has no place is taken for a setting
 _FLOW: Final = [
@@ -48,13 +48,13 @@ def entry() -> str:
 
 
 @asynccontextmanager
-async def node_red() -> AsyncIterator[str]:
-    """Its URL, while it runs in a folder of its own."""
+async def node_red() -> AsyncIterator[Served]:
+    """It, while it runs in a folder of its own."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "flows.json").write_text(json.dumps(_FLOW))
         (home / "settings.js").write_text(_SETTINGS % port)
         argv = ["node", entry(), "--userDir", folder, "--settings", str(home / "settings.js")]
-        async with program(argv, port=port, cwd=folder) as url:
-            yield url
+        async with program(argv, port=port, cwd=folder) as served:
+            yield served

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
 from benchmarks.figure import Figure
-from benchmarks.http_load import Load, free_port, load, program, unable
+from benchmarks.http_load import Load, Served, free_port, loads, program, unable
 from benchmarks.http_node_red import entry, node_red
 
 _POST: Final = """wrk.method = "POST"
@@ -16,57 +17,77 @@ wrk.body = '{"numbers": [1, 2, 3], "text": "hello"}'
 wrk.headers["Content-Type"] = "application/json"
 """
 
-
-async def handler(name: str, *options: str) -> Load:
-    """The load that a worker of benchmarks/http_handlers.py bears."""
-    port = free_port()
-    argv = [sys.executable, "-m", "benchmarks.http_handlers", name, str(port)]
-    async with program(argv, port=port) as url:
-        return await load(url, *options)
+BARE: Final = "bare handler"
+TASK: Final = "handler with a task"
+POSTED: Final = "bare handler, POST of JSON"
+RAW: Final = "raw protocol on httptools"
+RAW_POSTED: Final = "raw protocol, POST of JSON"
+AIOHTTP: Final = "aiohttp, low-level server"
+NODE_RED: Final = "Node-RED, in → function → response"
 
 
 async def measure() -> list[Figure]:
     if reason := unable():
         print(f"http_server is not measured: {reason}", file=sys.stderr)  # noqa: T201
         return []
-    bare = await handler("penstock")
-    figures = [_rate("bare handler, GET", bare, "", None), _p99("bare handler, GET", bare)]
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "post.lua"
+    async with AsyncExitStack() as stack:
+        script = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "post.lua"
         script.write_text(_POST)
-        figures.append(
-            _rate(
-                "bare handler, POST of JSON",
-                await handler("penstock", "-s", str(script)),
-                "raw protocol on httptools",
-                await handler("raw", "-s", str(script)),
-            )
-        )
-    others = {
-        "raw protocol on httptools": await handler("raw"),
-        "aiohttp, low-level server": await handler("aiohttp"),
-    }
-    if entry():
-        async with node_red() as url:
-            others["Node-RED, in → function → response"] = await load(url)
-    figures += [_rate("bare handler, GET", bare, name, other) for name, other in others.items()]
-    figures.append(
-        _rate("handler with a task, GET", await handler("penstock-task"), "bare handler", bare)
-    )
-    return figures
+
+        async def worker(name: str, *options: str) -> Served:
+            port = free_port()
+            argv = [sys.executable, "-m", "benchmarks.http_handlers", name, str(port)]
+            served = await stack.enter_async_context(program(argv, port=port))
+            return served._replace(options=options)
+
+        servers = {
+            BARE: await worker("penstock"),
+            TASK: await worker("penstock-task"),
+            POSTED: await worker("penstock", "-s", str(script)),
+            RAW: await worker("raw"),
+            RAW_POSTED: await worker("raw", "-s", str(script)),
+            AIOHTTP: await worker("aiohttp"),
+        }
+        if entry():
+            servers[NODE_RED] = await stack.enter_async_context(node_red())
+        return figures(await loads(servers))
 
 
-def _rate(name: str, measured: Load, baseline: str, other: Load | None) -> Figure:
-    return Figure(
-        name=name,
-        value=measured.rate,
-        unit="requests/s",
-        baseline=baseline,
-        baseline_value=other.rate if other else None,
-        more=True,
-        limit=None if other else 60_000,
-    )
+def figures(found: dict[str, Load]) -> list[Figure]:
+    bare = found[BARE]
+    table = [
+        Figure(name=BARE, value=bare.rate, unit="requests/s", more=True, limit=60_000),
+        Figure(name=f"{BARE}, p99", value=bare.p99_ms, unit="ms"),
+        Figure(name=f"{BARE}, processor", value=bare.cpu_us, unit="µs/request"),
+    ]
+    for name, baseline in (
+        (BARE, RAW),
+        (POSTED, RAW_POSTED),
+        (BARE, AIOHTTP),
+        (BARE, NODE_RED),
+        (TASK, BARE),
+    ):
+        if baseline in found:
+            table += compared(name, found[name], baseline, found[baseline])
+    return table
 
 
-def _p99(name: str, measured: Load) -> Figure:
-    return Figure(name=f"{name}, p99", value=measured.p99_ms, unit="ms")
+def compared(name: str, load: Load, baseline: str, other: Load) -> list[Figure]:
+    """Two servers: requests per second, and the processor time that each request takes."""
+    return [
+        Figure(
+            name=name,
+            value=load.rate,
+            unit="requests/s",
+            baseline=baseline,
+            baseline_value=other.rate,
+            more=True,
+        ),
+        Figure(
+            name=f"{name}, processor",
+            value=load.cpu_us,
+            unit="µs/request",
+            baseline=baseline,
+            baseline_value=other.cpu_us,
+        ),
+    ]

@@ -175,15 +175,15 @@ def test_get_shows_a_table_with_what_each_spec_waits_for(penstock: Penstock, tmp
 
     assert head.split() == ["NAME", "KIND", "REVISION", "CHANGED", "STATUS", "ORIGIN"]
     assert [row[start : head.index("ORIGIN")].strip() for row in rows[:3]] == [
-        "ready",
-        "waiting: `nowhere`",
-        "waiting: the value `token`",
+        "not served",
+        "not served; waiting: `nowhere`",
+        "not served; waiting: the value `token`",
     ]
-    assert rows[3][start:].startswith("broken: ")
+    assert rows[3][start:].startswith("not served; broken: ")
     assert "`nope`" in rows[3]
 
 
-def test_a_value_makes_what_waited_for_it_ready(penstock: Penstock, tmp_path: Path) -> None:
+def test_what_waited_for_a_value_does_so_no_longer_when_it_is_there(penstock: Penstock, tmp_path: Path) -> None:
     (tmp_path / "graph.yaml").write_text(
         "- {kind: debug.log, name: c, env: {T: {name: token}}, message: '{{ T }}'}"
     )
@@ -191,7 +191,7 @@ def test_a_value_makes_what_waited_for_it_ready(penstock: Penstock, tmp_path: Pa
     penstock("apply", "specs", "-f", "graph.yaml")
     penstock("apply", "values", "-f", "values.yaml")
 
-    assert json.loads(penstock("get", "specs", "--json").out)[0]["status"] == "ready"
+    assert json.loads(penstock("get", "specs", "--json").out)[0]["status"] == "not served"
 
 
 def test_what_get_prints_as_yaml_can_be_applied_again(
@@ -208,7 +208,7 @@ def test_get_tells_programs_everything(penstock: Penstock, graph: Path) -> None:
     (one,) = json.loads(penstock("get", "specs", "a", "-o", "json").out)
 
     assert (one["kind"], one["revision"], one["origin"], one["status"]) == (
-        "snippet", 1, str(graph), "ready",
+        "snippet", 1, str(graph), "not served",
     )  # fmt: skip
     assert one["document"]["links"] == {"out": "b"}
 

@@ -1,352 +1,376 @@
-"""`penstock start --debug`: as a process that is talked to through pipes, and at a terminal."""
+"""The debugger's commands, and what they answer."""
 
 from __future__ import annotations
 
-import http.client
-import os
-import pty
+import asyncio
 import re
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.cli.started import Client, Started
+from tests.resident.world import World, bell, world
+
+from penstock.cli.debug.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator
 
-GRAPH = """\
-- {kind: listener, name: web, protocol: http, port: 0, links: {out: router}}
-- kind: router
-  name: router
-  routes: [{method: GET, path: "/:name", port: "out[0]"}]
-  links: {"out[0]": names}
-- {kind: snippet, name: names, language: cel, code: '[self.params.name, "you"]', links: {out: each}}
-- {kind: loop, name: each, links: {out: greet, done: all}}
-- {kind: snippet, name: greet, language: cel, code: '"hello " + self'}
-- {kind: snippet, name: all, language: jinja, code: '{{ input | join(" and ") }}'}
-- {kind: snippet, name: lost, language: cel, code: "self", links: {out: nowhere}}
-"""
+    from penstock.core.payload import Payload
+
+GRAPH: list[dict[str, Any]] = [
+    bell("names"),
+    {"kind": "snippet", "name": "names", "language": "cel", "code": '[self.name, "you"]',
+     "links": {"out": "each"}},
+    {"kind": "loop", "name": "each", "links": {"out": "greet", "done": "all"}},
+    {"kind": "snippet", "name": "greet", "language": "cel", "code": '"hello " + self'},
+    {"kind": "snippet", "name": "all", "language": "jinja", "code": '{{ input | join(" and ") }}'},
+    {"kind": "snippet", "name": "lost", "language": "cel", "code": "self", "links": {"out": "nowhere"}},
+]  # fmt: skip
+ANN = "hello ann and hello you"
 
 
-class Debugged(Started):
-    """A runtime with a debugger: what it answers is read line by line."""
+class Talk:
+    """A session about a namespace in memory: what it says is kept, line by line."""
 
-    def __init__(self, folder: Path) -> None:
-        (folder / "graph.yaml").write_text(GRAPH)
-        super().__init__(folder, "start", "--debug", "--from", "graph.yaml")
-        self.address = super().address()
-        self.clients: list[Client] = []
+    def __init__(self) -> None:
+        self.said: asyncio.Queue[str] = asyncio.Queue()
+        self.session = Session(self._hear)
+        self.world: World
 
-    def get(self, path: str) -> Client:
-        """A request whose answer is asked for later."""
-        client = Client(self.address)
-        self.clients.append(client)
-        client.ask(path)
-        return client
+    def _hear(self, text: str) -> None:
+        for line in text.splitlines():
+            self.said.put_nowait(line)
 
-    def tell(self, *lines: str) -> None:
-        """Send commands; when they are carried out is not known."""
-        assert self.process.stdin is not None
-        self.process.stdin.writelines(f"{line}\n" for line in lines)
-        self.process.stdin.flush()
+    def ring(self, name: str) -> asyncio.Task[Payload]:
+        """Start a process."""
+        return self.world.runtime.own(self.world.ring({"name": name}), "test:ring")
 
-    def until(self, words: str) -> list[str]:
-        """What it says up to the line that has these words. The test's own limit bounds the wait."""
-        assert self.process.stdout is not None
-        lines = []
-        for line in self.process.stdout:
-            lines.append(line.rstrip("\n"))
-            if words in line:
-                return lines
-        raise AssertionError(f"it ended without `{words}`: {lines}")
+    async def ask(self, command: str) -> list[str]:
+        """What is said before the command is carried out."""
+        assert self.said.empty(), self.said
+        assert await self.session.obey(command)
+        return [self.said.get_nowait() for _ in range(self.said.qsize())]
 
-    def ask(self, command: str) -> list[str]:
-        """The whole answer to a command; what is behind it cannot be mistaken."""
-        self.tell(command, "thats-all")
-        return self.until("`thats-all`")[:-1]
+    async def tell(self, command: str) -> None:
+        """Have a command carried out whose consequences are waited for."""
+        await self.session.obey(command)
 
-    def stopped(self) -> list[str]:
+    async def until(self, words: str) -> list[str]:
+        """What is said up to the line that has these words."""
+        lines = [""]
+        async with asyncio.timeout(10):
+            while words not in lines[-1]:
+                lines.append(await self.said.get())
+        return lines[1:]
+
+    async def stopped(self) -> list[str]:
         """The lines of the next stop: where, and with what."""
-        return [self.until("stopped at ")[-1], self.until("")[-1]]
-
-    def __exit__(self, *_: object) -> None:
-        super().__exit__()
-        for client in self.clients:
-            client.__exit__()
+        return [(await self.until("stopped at "))[-1], (await self.until(" "))[-1]]
 
 
 @pytest.fixture
-def debugged(tmp_path: Path) -> Iterator[Debugged]:
-    with Debugged(tmp_path) as found:
+async def talk() -> AsyncIterator[Talk]:
+    found = Talk()
+    async with world(inspector=found.session.debugger, observer=found.session) as found.world:
+        found.session.attend(found.world.resident, found.world.specs)
+        await found.world.apply(*GRAPH)
         yield found
+        found.session.debugger.detach()
 
 
-def test_a_process_stops_at_a_breakpoint_and_its_packet_shows_the_way_it_came(
-    debugged: Debugged,
-) -> None:
-    assert debugged.ask("break names") == ["breakpoint 1: names"]
-    request = debugged.get("/ann")
-    where, what = debugged.stopped()
-    assert re.fullmatch(r"stopped at names\.in  \(breakpoint 1; process \w{20} of web\.out\)", where)
-    assert '"path":"/ann"' in what
-    place, first, second, *packet = debugged.ask("packet")
-    assert place == "names.in"
-    assert first.startswith("  web.out → router.in  {")
-    assert second.startswith("  router.out[0] → names.in  {")
-    assert '    "name": "ann"' in packet
-    assert debugged.ask("continue") == []
-    assert request.answer() == (200, "hello ann and hello you")
+async def test_a_stop_says_where_why_and_with_what(talk: Talk) -> None:
+    assert await talk.ask("break names") == ["breakpoint 1: names"]
+    answer = talk.ring("ann")
+    where, what = await talk.stopped()
+    assert re.fullmatch(r"stopped at names\.in  \(breakpoint 1; process \w{20} of bell\.out\)", where)
+    assert what == '  {"name":"ann"}'
+    (end,) = await talk.ask("continue")
+    assert end.endswith(" of bell completed")
+    assert await answer == ANN
 
 
-def test_steps_lead_from_port_to_port_to_the_end_and_an_empty_line_repeats_them(
-    debugged: Debugged,
-) -> None:
-    debugged.ask("break all.in")
-    request = debugged.get("/ann")
-    assert debugged.stopped()[0].startswith("stopped at all.in ")
-    debugged.tell("step")
-    where, what = debugged.stopped()
-    assert re.match(r"stopped at all\.out  \(step; process \w{20} of web\.out\)", where)
-    assert what == '  "hello ann and hello you"'
-    debugged.tell("")
-    assert debugged.until("completed")[-1].endswith(" of web completed")
-    assert request.answer() == (200, "hello ann and hello you")
+async def test_a_packet_shows_the_way_it_came(talk: Talk) -> None:
+    await talk.ask("break greet")
+    talk.ring("ann")
+    await talk.stopped()
+    assert await talk.ask("packet") == [
+        "each/greet.in",
+        '  bell.out → names.in  {"name":"ann"}',
+        '  names.out → each.in  ["ann","you"]',
+        '  each.out → each[0]/greet.in  "ann"',
+        '"ann"',
+    ]
 
 
-def test_next_passes_over_what_a_node_calls(debugged: Debugged) -> None:
-    debugged.ask("break each.in")
-    debugged.get("/ann")
-    debugged.stopped()
-    debugged.tell("next")
-    assert debugged.stopped()[0].startswith("stopped at each.done ")
-    debugged.tell("break greet", "continue")
-    debugged.get("/bob")
-    assert debugged.stopped()[0].startswith("stopped at each.in ")
-    debugged.tell("step")
-    assert debugged.stopped()[0].startswith("stopped at each.out ")
-    debugged.tell("s")
-    where, what = debugged.stopped()
-    assert where.startswith("stopped at each/greet.in  (breakpoint 2; ")
+async def test_an_empty_line_repeats_a_step_to_the_end_of_the_process(talk: Talk) -> None:
+    await talk.ask("break all.in")
+    answer = talk.ring("ann")
+    await talk.stopped()
+    await talk.tell("step")
+    where, what = await talk.stopped()
+    assert where.startswith("stopped at all.out  (step; ")
+    assert what == f'  "{ANN}"'
+    await talk.tell("")
+    (line,) = await talk.until("completed")
+    assert line.endswith(" of bell completed")
+    assert await answer == ANN
+
+
+async def test_an_empty_line_repeats_nothing_else(talk: Talk) -> None:
+    await talk.ask("break names")
+    assert await talk.ask("") == []
+    assert await talk.ask("breaks") == ["1  names  0 stops"]
+
+
+async def test_next_passes_over_what_a_node_calls_and_step_does_not(talk: Talk) -> None:
+    await talk.ask("break each")
+    answer = talk.ring("ann")
+    await talk.stopped()
+    await talk.tell("next")
+    assert (await talk.stopped())[0].startswith("stopped at each.done ")
+    await talk.tell("continue")
+    await answer
+    talk.ring("bob")
+    await talk.stopped()
+    await talk.tell("s")
+    assert (await talk.stopped())[0].startswith("stopped at each.out ")
+    await talk.tell("s")
+    where, what = await talk.stopped()
+    assert where.startswith("stopped at each/greet.in ")
     assert what == '  "bob"'
 
 
-def test_a_condition_lets_the_others_pass(debugged: Debugged) -> None:
-    debugged.ask("break names if self.params.name == 'bob'")
-    assert debugged.get("/ann").answer()[0] == 200
-    request = debugged.get("/bob")
-    debugged.stopped()
-    assert debugged.ask("breaks") == ["1  names if self.params.name == 'bob'  1 stops"]
-    debugged.tell("continue")
-    assert request.answer()[0] == 200
+async def test_a_condition_lets_the_others_pass(talk: Talk) -> None:
+    await talk.ask("break names if self.name == 'bob'")
+    assert await talk.ring("ann") == ANN
+    answer = talk.ring("bob")
+    await talk.stopped()
+    assert await talk.ask("breaks") == ["1  names if self.name == 'bob'  1 stops"]
+    await talk.tell("c")
+    await answer
 
 
-def test_a_condition_that_cannot_be_told_stops_and_says_why(debugged: Debugged) -> None:
-    debugged.ask("break names if self.nothing > 3")
-    debugged.get("/ann")
-    _, trouble = debugged.stopped()
+@pytest.mark.parametrize("expression", ["self.nothing > 3", "self.name"])
+async def test_a_condition_that_cannot_be_told_stops_and_says_why(talk: Talk, expression: str) -> None:
+    await talk.ask(f"break names if {expression}")
+    talk.ring("ann")
+    _, trouble = await talk.stopped()
     assert trouble.startswith("  its condition failed: ")
-    assert "nothing" in trouble
+    assert "nothing" in trouble or "neither true nor false" in trouble
 
 
-def test_another_packet_takes_the_place_of_the_one_that_stopped(debugged: Debugged) -> None:
-    debugged.ask("break each/greet")
-    debugged.ask("break all.out")
-    request = debugged.get("/ann")
-    debugged.stopped()
-    debugged.tell('set "eve"', "unbreak each/greet", "continue")
-    assert debugged.stopped()[1] == '  "hello eve and hello you"'
-    debugged.tell('set {"status": 418}', "continue")
-    assert request.answer()[0] == 418
+async def test_another_packet_takes_the_place_of_the_one_that_stopped(talk: Talk) -> None:
+    await talk.ask("break each/greet")
+    await talk.ask("break all.out")
+    answer = talk.ring("ann")
+    await talk.stopped()
+    assert await talk.ask('set "eve"') == []
+    assert (await talk.ask("packet"))[-1] == '"eve"'
+    assert await talk.ask("unbreak each/greet") == ["removed: 1"]
+    await talk.tell("continue")
+    assert (await talk.stopped())[1] == '  "hello eve and hello you"'
+    await talk.ask("set 5")
+    await talk.tell("continue")
+    assert await answer == 5
 
 
-def test_a_process_can_be_chosen_and_killed_while_others_wait(debugged: Debugged) -> None:
-    debugged.ask("break names")
-    first = debugged.get("/ann")
-    debugged.stopped()
-    debugged.get("/bob")
-    debugged.stopped()
-    one, two = (line.split()[0] for line in debugged.ask("ps"))
-    assert "name" in "".join(debugged.ask("packet"))
-    about = debugged.ask(f"process {two[-6:]}")
-    assert about[0] == f"{two} of web.out, stopped at names.in"
-    assert about[1].startswith("  web.out → router.in ")
-    assert '    "name": "bob"' in debugged.ask("packet")
-    debugged.tell(f"kill {two}")
-    debugged.until(f"process {two} was ended at names.in")
-    (row,) = debugged.ask("ps")
-    assert row.startswith(one)
-    debugged.tell("continue all")
-    assert first.answer() == (200, "hello ann and hello you")
+async def test_several_packets_are_replaced_together(talk: Talk) -> None:
+    joint = {"kind": "merge", "name": "joint"}
+    twice = {"kind": "snippet", "name": "twice", "language": "cel", "code": "1",
+             "links": {"out": ["joint.in[0]", "joint.in[1]"]}}  # fmt: skip
+    await talk.world.apply(joint, twice)
+    await talk.ask("break joint")
+    await talk.tell("send twice")
+    assert (await talk.stopped())[1] == '  {"in[0]":1,"in[1]":1}'
+    assert await talk.ask("set 7") == [
+        "the ports here are in[0], in[1]; write a mapping with one packet for each"
+    ]
+    assert await talk.ask('set {"in[0]": 7, "in[1]": 8}') == []
+    await talk.tell("continue")
+    assert (await talk.until("answered"))[-1] == "twice answered [7,8]"
 
 
-def test_nodes_are_listed_and_each_shows_its_spec_links_status_and_kind(debugged: Debugged) -> None:
-    rows = debugged.ask("symbols")
-    assert [row.split()[0] for row in rows] == ["all", "each", "greet", "lost", "names", "router", "web"]
-    assert rows[3].split(maxsplit=3)[2:] == ["waiting", "`nowhere` is missing"]
-    page = debugged.ask("symbol names")
-    assert page[0] == "names (snippet) active, revision 1"
-    assert "  out → each.in" in page
-    assert "  in ← router.out[0]" in page
-    assert """  code: '[self.params.name, "you"]'""" in page
+async def test_a_process_can_be_chosen_and_ended_while_others_wait(talk: Talk) -> None:
+    await talk.ask("break names")
+    first = talk.ring("ann")
+    await talk.stopped()
+    second = talk.ring("bob")
+    await talk.stopped()
+    one, two = (line.split()[0] for line in await talk.ask("ps"))
+    assert (await talk.ask("packet"))[-2] == '  "name": "ann"'
+    assert await talk.ask(f"process {two[-8:]}") == [
+        f"{two} of bell.out, stopped at names.in",
+        '  bell.out → names.in  {"name":"bob"}',
+    ]
+    assert (await talk.ask("packet"))[-2] == '  "name": "bob"'
+    await talk.tell(f"kill {two}")
+    await talk.until(f"process {two} of bell cancelled")
+    assert second.cancelled()
+    (row,) = await talk.ask("ps")
+    assert re.fullmatch(rf"{one}  bell\.out  \S+  stopped at names\.in", row)
+    await talk.tell("continue all")
+    assert await first == ANN
+
+
+async def test_a_run_that_is_recorded_stops_and_ends_like_any_other_process(talk: Talk) -> None:
+    nodes = [
+        {"kind": "note", "name": "inner", "links": {"out": "tail"}},
+        {"kind": "note", "name": "tail"},
+    ]
+    await talk.world.apply({"flow": "work", "nodes": nodes})
+    await talk.ask("break tail")
+    run = await talk.world.runtime.launch(talk.world.resident.flow("work"), {"in": 1})
+    where, _ = await talk.stopped()
+    assert where == f"stopped at tail.in  (breakpoint 1; process {run.fid} of a recorded run)"
+    (row,) = await talk.ask("ps")
+    assert re.fullmatch(rf"{run.fid}  work  \S+  stopped at tail\.in", row)
+    await talk.tell(f"kill {run.fid}")
+    await talk.until(f"process {run.fid} of work cancelled")
+
+
+async def test_others_wait_while_one_is_stopped_if_that_is_wanted(talk: Talk) -> None:
+    await talk.ask("break names if self.name == 'ann'")
+    assert await talk.ask("hold all") == ["while a process is stopped, all others wait"]
+    talk.ring("ann")
+    await talk.stopped()
+    other = talk.ring("bob")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not other.done()
+    assert await talk.ask("hold one") == ["while a process is stopped, the others go on"]
+    assert await other == "hello bob and hello you"
+
+
+async def test_nodes_are_listed_with_what_became_of_each(talk: Talk) -> None:
+    rows = await talk.ask("symbols")
+    assert [row.split()[0] for row in rows] == ["all", "bell", "each", "greet", "lost", "names"]
+    assert rows[4].split(maxsplit=3)[2:] == ["waiting", "`nowhere` is missing"]
+
+
+async def test_a_node_shows_its_spec_its_links_its_status_and_its_kind(talk: Talk) -> None:
+    page = await talk.ask("symbol names")
+    assert page[:4] == [
+        "names (snippet) active, revision 1",
+        "links:",
+        "  out → each.in",
+        "  in ← bell.out",
+    ]
+    assert """  code: '[self.name, "you"]'""" in page
     assert any(line.startswith("kind snippet: Answer a payload") for line in page)
-    assert debugged.ask("symbol lost")[0] == "lost (snippet) waiting, revision 1"
-    assert debugged.ask("symbol nams") == [
-        "the namespace `default` has no spec `nams`; did you mean `names`?"
+    assert (await talk.ask("symbol lost"))[:3] == [
+        "lost (snippet) waiting, revision 1",
+        "  `nowhere` is missing",
+        "links: none",
     ]
 
 
-def test_a_packet_may_be_sent_to_a_node_without_its_trigger(debugged: Debugged) -> None:
-    debugged.tell('send greet "there"')
-    assert debugged.until("answered") == ['greet answered "hello there"']
-    assert debugged.ask("send nams") == [
-        "no active node takes a packet at `nams.in`; did you mean `names`?"
-    ]
+async def test_a_broken_node_shows_what_is_wrong_and_what_serves(talk: Talk) -> None:
+    await talk.world.broken({"kind": "snippet", "name": "names", "language": "cel", "code": "self..x"})
+    head, serving, reason, *_ = await talk.ask("symbol names")
+    assert (head, serving) == ("names (snippet) broken, revision 2", "  revision 1 serves")
+    assert "the cel code cannot be used" in reason
 
 
-def test_events_tell_of_everything_until_they_are_switched_off(debugged: Debugged) -> None:
-    debugged.tell("events on", 'send greet "x"')
-    told = debugged.until("answered")
-    assert [line.split("  ", 1)[1] for line in told[:-1] if "process" not in line] == [
-        "began at greet",
-        "out  greet.in",
-        "in  greet.in",
-        "out  greet.out",
+async def test_a_packet_may_be_sent_to_a_node_without_its_trigger(talk: Talk) -> None:
+    await talk.tell('send greet "there"')
+    assert await talk.until("answered") == ['greet answered "hello there"']
+    await talk.tell("send greet.in 5")
+    (line,) = await talk.until("failed")
+    assert line.startswith("greet.in failed: ")
+
+
+async def test_events_tell_of_everything_until_they_are_switched_off(talk: Talk) -> None:
+    await talk.ask("events on")
+    await talk.tell('send greet "x"')
+    told = await talk.until("answered")
+    assert [re.sub(r"1m\w{18}", "ID", line) for line in told] == [
+        "ID  began at greet",
+        "ID  out  greet.in",
+        "ID  in  greet.in",
+        "ID  out  greet.out",
+        "process ID of greet completed",
+        'greet answered "hello x"',
     ]
-    debugged.tell("events off", 'send greet "x"')
-    assert debugged.until("answered") == ['greet answered "hello x"']
+    await talk.ask("events off")
+    await talk.tell('send greet "x"')
+    assert await talk.until("answered") == ['greet answered "hello x"']
 
 
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
         ("brek", "there is no command `brek`; did you mean `break`?"),
+        ("se", "`se` may be set, send; write more of it"),
         ("s", "no process is stopped; `break NODE` has them stop at a node"),
+        ("p", "no process is stopped; `break NODE` has them stop at a node"),
+        ("c now", "continue what? `now` is nothing; continue [all]"),
+        ("ps", "no processes"),
+        ("breaks", "no breakpoints"),
         ("break", "break where?; break NODE[.PORT] [if EXPR]"),
         ("break names.outt", "`names` has no port `outt`; did you mean `out`?"),
         ("break names when", "`when` is no condition; write `if` and a CEL expression"),
+        ("hold", "hold what?; hold all|one"),
         ("unbreak 7", "there is no breakpoint `7`; `breaks` lists them"),
         ("kill", "which process?; `processes` lists them"),
         ("kill 0", "no process has the id `0`; `processes` lists them"),
         ("events maybe", "on or off?; events on|off"),
         ("symbol", "which node?; `symbols` lists them"),
-        ("p", "no process is stopped; `break NODE` has them stop at a node"),
-        ("pro", "`pro` may be processes, process; write more of it"),
+        ("symbol nams", "the namespace `default` has no spec `nams`; did you mean `names`?"),
+        ("send nams", "no active node takes a packet at `nams.in`; did you mean `names`?"),
+        ("help brek", "there is no command `brek`; did you mean `break`?"),
     ],
 )
-def test_a_mistake_is_answered_with_what_would_be_right(
-    shared: Debugged, line: str, answer: str
+async def test_a_mistake_is_answered_with_what_would_be_right(
+    talk: Talk, line: str, answer: str
 ) -> None:
-    assert shared.ask(line) == [answer]
+    assert await talk.ask(line) == [answer]
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debugged]:
-    with Debugged(tmp_path_factory.mktemp("debugged")) as found:
-        yield found
-
-
-def test_a_broken_expression_is_refused(shared: Debugged) -> None:
-    (line,) = shared.ask("break names if self..x")
+async def test_a_broken_expression_is_refused(talk: Talk) -> None:
+    (line,) = await talk.ask("break names if self..x")
     assert line.startswith("the expression cannot be used: ")
-    assert shared.ask("breaks") == ["no breakpoints"]
+    assert talk.session.debugger.breakpoints == {}
 
 
-def test_a_node_that_is_not_there_may_come(shared: Debugged) -> None:
-    assert shared.ask("break nams") == [
+async def test_a_node_that_is_not_there_may_come(talk: Talk) -> None:
+    assert await talk.ask("break nams") == [
         "breakpoint 1: nams",
         "  no node of the namespace is called `nams` at the moment; did you mean `names`?",
     ]
-    assert shared.ask("unbreak *") == ["removed: 1"]
+    assert await talk.ask("unbreak *") == ["removed: 1"]
 
 
-def test_help_lists_the_commands_and_explains_each(shared: Debugged) -> None:
-    lines = shared.ask("help")
+async def test_help_lists_the_commands_and_explains_each(talk: Talk) -> None:
+    lines = await talk.ask("help")
     assert [line.split()[0] for line in lines][:3] == ["break", "unbreak", "breaks"]
-    assert shared.ask("help b")[0] == "break NODE[.PORT] [if EXPR]  (also b)"
+    assert (await talk.ask("? b"))[0] == "break NODE[.PORT] [if EXPR]  (also b)"
 
 
-@pytest.mark.parametrize("last", ["quit", None])
-def test_the_end_of_the_session_lets_what_is_stopped_come_to_its_end(
-    debugged: Debugged, last: str | None
-) -> None:
-    debugged.ask("break names")
-    request = debugged.get("/ann")
-    debugged.stopped()
-    if last is None:
-        assert debugged.process.stdin is not None
-        debugged.process.stdin.close()
-        debugged.process.stdin = None
-    else:
-        debugged.tell(last)
-    assert request.answer() == (200, "hello ann and hello you")
-    assert debugged.end()[0] == 0
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("un", ("un", ["unbreak"])),
+        ("b each.d", ("each.d", ["each.done"])),
+        ("symbol l", ("l", ["lost"])),
+        ("events o", ("o", ["off", "on"])),
+        ("help ev", ("ev", ["events"])),
+        ("break names if s", ("s", [])),
+        ("nonsense x", ("x", [])),
+    ],
+)
+async def test_what_is_typed_is_completed(talk: Talk, text: str, found: tuple[str, list[str]]) -> None:
+    assert talk.session.complete(text) == found
 
 
-def test_a_signal_ends_a_debugged_runtime_with_stopped_processes(debugged: Debugged) -> None:
-    debugged.ask("break names")
-    request = debugged.get("/ann")
-    debugged.stopped()
-    assert debugged.stop()[0] == 0
-    assert request.answer() == (200, "hello ann and hello you")
+async def test_the_last_line_lets_everything_go_on(talk: Talk) -> None:
+    async def lines() -> AsyncIterator[str]:
+        yield "break names"
+        yield "hold all"
+        answers.append(talk.ring("ann"))
+        await talk.stopped()
+        yield "quit"
+        raise AssertionError("nothing is read behind `quit`")
 
-
-def test_secrets_are_not_shown(tmp_path: Path) -> None:
-    graph = """\
-- {kind: nop, name: first, links: {out: second}}
-- kind: snippet
-  name: second
-  language: cel
-  env: {TOKEN: {name: token, data: "{{ .value }}"}}
-  code: '"{{ TOKEN }}" + self'
-"""
-    (tmp_path / "values.yaml").write_text("token: {value: hunter22secret}\n")
-    with Started(tmp_path, "apply", "values", "-f", "values.yaml") as applying:
-        assert applying.end()[0] == 0
-    with Debugged(tmp_path) as debugged:
-        (tmp_path / "graph.yaml").write_text(graph)
-        with Started(tmp_path, "apply", "specs", "-f", "graph.yaml") as applying:
-            assert applying.end()[0] == 0
-        debugged.wait_for("reloaded")
-        debugged.tell("break second.out", 'send first "x"')
-        assert debugged.stopped()[1] == '  "•••x"'
-        assert "hunter22" not in "".join(debugged.ask("packet") + debugged.ask("symbol second"))
-
-
-# --- at a terminal -------------------------------------------------------------------
-
-
-def test_at_a_terminal_tab_completes_and_what_is_told_stands_above_the_prompt(tmp_path: Path) -> None:
-    (tmp_path / "graph.yaml").write_text(GRAPH)
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(tmp_path)
-        environment = os.environ | {"PENSTOCK_STORE": f"sqlite:///{tmp_path}/store.db", "TERM": "xterm"}
-        command = [sys.executable, "-m", "penstock", "start", "--debug", "--from", "graph.yaml"]
-        os.execve(sys.executable, command, environment)
-    seen = ""
-
-    def until(words: str) -> str:
-        nonlocal seen
-        while words not in seen:
-            seen += os.read(terminal, 65536).decode("utf-8", "replace")
-        before, _, seen = seen.partition(words)
-        return before
-
-    until("http://127.0.0.1:")
-    port = re.match(r"\d+", seen + os.read(terminal, 65536).decode() if len(seen) < 6 else seen)
-    assert port is not None
-    until("(debug) ")
-    os.write(terminal, b"bre\t names\r")
-    until("breakpoint 1: names")
-    connection = http.client.HTTPConnection("127.0.0.1", int(port[0]), timeout=30)
-    connection.request("GET", "/ann")
-    until("stopped at names.in")
-    os.write(terminal, b"c\r")
-    response = connection.getresponse()
-    assert response.read() == b"hello ann and hello you"
-    connection.close()
-    os.write(terminal, b"\x04")
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    os.close(terminal)
+    answers: list[asyncio.Task[Payload]] = []
+    await talk.session.converse(lines())
+    assert await answers[0] == ANN
+    assert await talk.ring("ann") == ANN

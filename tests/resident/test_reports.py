@@ -49,7 +49,7 @@ async def test_the_store_says_what_became_of_each_spec(home: World) -> None:
         "a": [("waiting", "`b` is missing")],
     }
     await home.apply(tag("b"))
-    assert await told(home.store) == dict.fromkeys(("bell", "a", "b"), [("active", "")])
+    assert await told(home.store) == {key: [("active", "")] for key in ("bell", "a", "b")}
     await home.broken({"kind": "tag", "name": "a", "tagg": "a"})
     report = await one(home.store, "a")
     assert (report.status, report.revision, report.serving) == (Status.BROKEN, 2, 1)
@@ -86,7 +86,7 @@ async def test_runtimes_that_disagree_each_have_their_say(tmp_path: Path) -> Non
             found = await told(mine.store)
             assert sorted(found["a"]) == [("active", ""), ("waiting", "taken down")]
             assert sorted(found["bell"]) == [("active", ""), ("waiting", "waits for `a`")]
-        assert await told(mine.store) == dict.fromkeys(("a", "bell"), [("active", "")])
+        assert await told(mine.store) == {key: [("active", "")] for key in ("a", "bell")}
 
 
 async def test_what_is_wrong_with_a_trigger_of_a_flow_is_said_of_the_flow(home: World) -> None:
@@ -103,6 +103,15 @@ async def test_a_reason_shows_no_secret(home: World) -> None:
     await home.apply(tag("a", kind="stubborn", reason="{{ T }} is refused", env=env))
     report = await one(home.store, "a")
     assert (report.status, report.reason) == (Status.BROKEN, "••• is refused")
+
+
+async def test_a_reason_shows_nothing_of_a_value_that_does_not_fit(home: World) -> None:
+    await home.value("pin", 907123)
+    document = {"kind": "debug.log", "name": "a", "level": "{{ P }}", "env": {"P": {"name": "pin"}}}
+    await home.broken(document)
+    report = await one(home.store, "a")
+    assert report.status is Status.BROKEN
+    assert report.reason == "`level` does not fit with the values that it names"
 
 
 # --- when and how it is written -----------------------------------------------------------
@@ -177,20 +186,24 @@ async def test_an_end_that_cannot_be_reported_is_an_end_all_the_same() -> None:
 
 
 async def test_what_may_have_been_written_is_written_again_even_when_it_is_as_before() -> None:
-    class Unheard(Reported):
-        """Takes a report, and its answer is lost."""
+    class Unheard(MemoryStore):
+        """Takes a report, but the answer may be lost."""
+
+        answers = True
 
         async def report(self, namespace: str, body: bytes, *, at: float) -> None:
             await super().report(namespace, body, at=at)
-            if self.locked:
+            if not self.answers:
                 raise StoreError("lost on the way")
 
     store = Unheard()
     async with world(store) as home:
         home.runtime.observer = Failures()
         await home.apply(tag("a"))
-        store.locked = False
+        store.answers = False
         await home.apply(tag("b"))
+        assert set(await told(store)) == {"a", "b"}
+        store.answers = True
         await home.delete("b")
         assert set(await told(store)) == {"a"}
 

@@ -223,7 +223,7 @@ async def world(
     scheme.add(Tag, Stubborn, Held, Note, Bell)
     LOG.clear()
     BELLS.clear()
-    execution = {name: options.pop(name, None) for name in ("clock", "inspector")}
+    execution = {name: options.pop(name, None) for name in ("clock", "inspector", "observer")}
     async with Runtime(store or MemoryStore(), loader=Loader(scheme), **execution) as runtime:
         values = Values(runtime.store, vault=OpenVault())
         async with Resident(runtime, namespace, values=values, **options) as resident:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import http.client
 import json
 import shutil
 from collections.abc import AsyncIterator
 
 import aiohttp
-import httpx
 import pytest
 from tests.server.serving import port_of, serving
 
@@ -50,20 +48,6 @@ async def test_aiohttp(path: str) -> None:
             url(server, path), json=PAYLOAD, compress="gzip", expect100=True
         ) as answer:
             assert (await answer.json())["body"] == PAYLOAD
-
-
-@pytest.mark.parametrize("path", ["/", "/stream"])
-async def test_httpx(path: str) -> None:
-    async with serving(mirror, compress_from_bytes=500) as server, httpx.AsyncClient() as client:
-        answer = await client.put(url(server, path), json=PAYLOAD)
-        assert answer.json() == {"method": "PUT", "body": PAYLOAD}
-        packed = gzip.compress(json.dumps(PAYLOAD).encode())
-        answer = await client.post(
-            url(server, path), content=packed, headers={"Content-Encoding": "gzip"}
-        )
-        assert answer.json() == {"method": "POST", "body": PAYLOAD}
-        assert (await client.head(url(server, path))).content == b""
-        assert (await client.options(url(server, path))).json() == {"method": "OPTIONS", "body": None}
 
 
 @pytest.mark.parametrize("path", ["/", "/stream"])

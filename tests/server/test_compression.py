@@ -142,10 +142,17 @@ async def test_head_has_the_headers_of_get() -> None:
 
 
 async def test_nothing_is_compressed_unless_the_server_was_told_to() -> None:
-    async with serving(lambda _: text()) as server:
-        answer = await exchange(server, request("GET", "/", None, "Accept-Encoding: gzip"))
-    assert answer.body == TEXT
-    assert "vary" not in answer.headers
+    async def pieces() -> AsyncIterator[bytes]:
+        yield TEXT
+
+    def handler(asked: Request) -> Response:
+        return text(pieces() if asked.path == "/stream" else LARGE if asked.path == "/large" else TEXT)
+
+    async with serving(handler) as server:
+        for path, body in (("/", TEXT), ("/large", LARGE), ("/stream", TEXT)):
+            answer = await exchange(server, request("GET", path, None, "Accept-Encoding: gzip"))
+            assert answer.body == body
+            assert "vary" not in answer.headers
 
 
 async def test_others_are_served_while_a_large_answer_is_compressed() -> None:

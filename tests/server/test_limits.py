@@ -85,6 +85,12 @@ async def test_a_chunked_body_over_its_limit_is_a_413(count: int) -> None:
     assert status == 413
 
 
+async def test_a_chunked_body_that_is_too_large_at_once_is_a_413() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    status, _ = await refused({"body_bytes": 100}, head + b"65\r\n" + b"a" * 101 + b"\r\n")
+    assert status == 413
+
+
 async def test_a_body_that_nobody_wants_is_not_read_for_ever() -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with (

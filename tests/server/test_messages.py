@@ -27,6 +27,7 @@ def test_a_path_that_is_no_utf_8_has_replacement_characters() -> None:
     ("target", "path", "query", "host"),
     [
         (b"http://one.example:81/a?b=c", "/a", "b=c", "one.example:81"),
+        (b"http://me:secret@one.example/a", "/a", "", "one.example"),
         (b"http://one.example", "/", "", "one.example"),
         (b"http://one.example?b=c", "/", "b=c", "one.example"),
         (b"/see?at=http://one.example/a", "/see", "at=http://one.example/a", "two.example"),

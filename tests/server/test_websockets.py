@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -379,6 +380,38 @@ async def test_a_slow_conversation_holds_the_client_back() -> None:
         go_on.set()
         await flooding
         await until(lambda: received == 516 * 65536)
+
+
+async def test_small_messages_that_are_large_inside_wait_until_they_are_wanted() -> None:
+    go_on, count = asyncio.Event(), 0
+
+    async def converse(socket: WebSocket) -> None:
+        nonlocal count
+        await go_on.wait()
+        async for message in socket:
+            assert len(message) == 1 << 20
+            count += 1
+
+    async with serving(talking(converse)) as server, dial(server) as client:
+        tracemalloc.start()
+        try:
+            for _ in range(100):
+                await client.send(bytes(1 << 20))  # about a kilobyte on the wire
+            await asyncio.sleep(0.05)  # all that is read is read
+            held = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert held < 16 << 20
+        go_on.set()
+        await client.close()
+        await until(lambda: count == 100)
+
+
+async def test_fragments_of_nothing_are_nothing_to_keep() -> None:
+    async with serving(talking()) as server, Wire(server) as wire:
+        await wire.ask(request("GET", "/", None, *HANDSHAKE))
+        await wire.send(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * 10_000 + b"\x80\x81\0\0\0\0a")
+        assert await wire.reader.readexactly(3) == b"\x81\x01a"
 
 
 async def test_a_slow_client_holds_the_conversation_back() -> None:

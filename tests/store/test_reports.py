@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.02
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "journal.db")
@@ -43,7 +43,7 @@ async def test_the_report_of_a_killed_runtime_is_gone(url: str) -> None:
         runtime.kill()
         await runtime.wait()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while await store.reports("default"):  # a lease runs out by itself
+            while await store.reports("default"):  # noqa: ASYNC110 - a lease runs out by itself
                 await asyncio.sleep(LOOK_SECONDS)
         await store.report("default", b"alone", at=AT)
         assert await store.reports("default") == [said(store, b"alone")]

@@ -193,7 +193,9 @@ class Fields:
     def close(self, *, hints: dict[str, str] | None = None) -> None:
         """Report every field that nobody asked for; `hints` knows the common mistakes."""
         for name in self.rest():
-            if name in (hints or {}):
+            if self.findings.full:
+                hint = ""
+            elif name in (hints or {}):
                 hint = (hints or {})[name]
             else:
                 hint = suggest(name, (asked for asked in self.asked if asked not in self.data))

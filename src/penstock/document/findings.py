@@ -37,6 +37,11 @@ class Findings:
         """What the problems are about, even those that are left out."""
         self._settled: frozenset[Path] = frozenset()
 
+    @property
+    def full(self) -> bool:
+        """Whether further problems are only counted, so that nobody need look for a hint."""
+        return len(self.problems) >= self._most
+
     def next_stage(self) -> None:
         """From here on, nothing more is said at or below the places found so far."""
         self._settled = frozenset(self.places)

@@ -84,10 +84,12 @@ def read_triggers(fields: Fields) -> tuple[dict[str, Any], ...]:
     """The triggers as they are written."""
     triggers: list[dict[str, Any]] = []
     for index, trigger in fields.items("triggers"):
+        at = (*fields.at("triggers"), index)
         if isinstance(trigger, dict):
+            Fields(trigger, at, fields.findings).name("name")
             triggers.append(trigger)
         else:
-            fields.findings.expected("a mapping", trigger, (*fields.at("triggers"), index))
+            fields.findings.expected("a mapping", trigger, at)
     return tuple(triggers)
 
 

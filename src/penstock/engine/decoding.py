@@ -70,9 +70,9 @@ class Decoder:
             instance = kind(**config)
             instance.check()
             instance.bind(self.binder)
-            known = len(self.findings.places)
-            instance.nest(Nesting(self, spec))
-            if len(self.findings.places) > known:
+            nesting = Nesting(self, spec)
+            instance.nest(nesting)
+            if nesting.failed:
                 return None
         except DocumentError as error:
             self.findings.adopt(error.problems)
@@ -143,6 +143,9 @@ class Decoder:
             self._report_fields(spec, mistake)
 
     def _report_unknown(self, spec: NodeSpec, name: str, known: Iterable[str]) -> None:
+        if self.findings.full:
+            self._report(f"`{spec.kind}` has no field `{name}`", (*spec.config_at, name))
+            return
         common = NODE_FIELDS if spec.config_at == spec.at else ()
         text, hint = f"`{spec.kind}` has no field `{name}`", suggest(name, (*known, *common))
         self._report(text, (*spec.config_at, name), hint=hint, at_key=True)

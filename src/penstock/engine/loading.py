@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import DocumentError, PenstockError, SettingsError
 from penstock.core.payload import Payload
@@ -21,6 +23,9 @@ from penstock.engine.interface import Interface
 from penstock.engine.pyflow import PythonFlow
 from penstock.engine.resident.linking import check_links
 from penstock.engine.scheme import Scheme, import_module
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 class Loader:
@@ -84,11 +89,14 @@ class Loader:
 
     def _load(self, reference: str, binder: Binder, name: str = "") -> Flow:
         module, mark, attribute = reference.rpartition(":")
-        if mark and not Path(reference).exists() and attribute.replace("_", "a").isalnum():
+        # A Path raises for what no file can be called.
+        if mark and not os.path.exists(reference) and attribute.replace("_", "a").isalnum():  # noqa: PTH110
             return _python_flow(module, attribute)
         path = (binder.folder or Path()) / reference
         if path.suffix == ".py":
             return _python_flow(str(path), "")
+        if binder.trail and _may_wait(path):
+            raise SettingsError(f"`{reference}` is not a file", remedy="name the document of a flow")
         inner = Binder(self._find, folder=path.parent, trail=(*binder.trail, reference))
         return self._choose(examine_file(path), inner, name)
 
@@ -134,6 +142,15 @@ class Loader:
             raise ValueError(f"`{reference}`: {error.message}") from error
 
 
+def _may_wait(path: Path) -> bool:
+    """Whether reading could take for ever: of a pipe, or of a terminal."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
 def _the_flow(examination: Examination, name: str) -> FlowSpec:
     """The flow of this name, or the only one. Raises DocumentError or SettingsError."""
     document, findings = examination.document, examination.findings
@@ -155,7 +172,7 @@ def _the_flow(examination: Examination, name: str) -> FlowSpec:
 
 
 def _python_flow(module: str, attribute: str) -> Flow:
-    found = import_module(module)
+    found = _imported(module)
     flows = {name: item for name, item in vars(found).items() if isinstance(item, PythonFlow)}
     if not attribute:
         own = {name: item for name, item in flows.items() if item.function.__module__ == found.__name__}
@@ -171,6 +188,19 @@ def _python_flow(module: str, attribute: str) -> Flow:
     raise SettingsError(
         f"`{module}:{attribute}` is a {type(item).__name__}, not a flow", remedy="decorate it with @flow"
     )
+
+
+def _imported(module: str) -> ModuleType:
+    """The module of a flow. Raises SettingsError, whatever its code raises."""
+    try:
+        return import_module(module)
+    except PenstockError:
+        raise
+    except Exception as error:
+        raise SettingsError(
+            f"importing `{module}` failed: {type(error).__name__}: {error}",
+            remedy="correct it; with --debug the traceback is shown",
+        ) from error
 
 
 def _restore_python(document: Mapping[str, Any]) -> Flow:

@@ -67,9 +67,14 @@ class NestedGraph:
 
 
 class Nesting:
-    """Compiles the specs inside of one node; what is wrong with them goes to the findings."""
+    """Compiles the specs inside of one node; what is wrong with them goes to the findings.
+
+    failed: whether a graph was asked for that could not be made. The findings alone do not
+    tell: an earlier stage may have had its reasons already.
+    """
 
     def __init__(self, decoder: Decoder, spec: NodeSpec) -> None:
+        self.failed = False
         self._outer = decoder
         self._spec = spec
         self._findings = decoder.findings
@@ -83,22 +88,30 @@ class Nesting:
         arrives goes to every node that nothing leads to, and the response leaves. Specs that
         have no links at all run one after the other.
         """
+        graph = self._graph(specs, inbounds, outbounds)
+        self.failed |= graph is None
+        return graph
+
+    def _graph(
+        self, specs: list[Any], inbounds: Mapping[str, Any], outbounds: Mapping[str, Any]
+    ) -> NestedGraph | None:
         at = (*self._spec.config_at, "specs")
         known = len(self._findings.places)
         nodes, chained = self._read(specs, at)
         decoder = self._decoder()
-        instances = {node.key: decoder.node(node) for node in nodes}
+        decoded = {node.key: decoder.node(node) for node in nodes}
+        instances = {key: node for key, node in decoded.items() if node is not None}
         self._outer.missing |= decoder.missing
         faces = {
             node.key: face
             for node in nodes
-            if (face := decoder.interface(node, instances[node.key])) is not None
+            if (face := decoder.interface(node, decoded[node.key])) is not None
         }
         if chained and len(faces) == len(nodes):
             nodes = _chain(nodes, faces)
         inner = FlowSpec(name=self._spec.key, nodes=tuple(nodes), at=at)
         wiring = Wiring(inner, faces, self._findings)
-        if len(self._findings.places) > known or len(faces) < len(nodes):
+        if len(self._findings.places) > known or not len(nodes) == len(instances) == len(specs):
             return None
         inlets = self._ends(inbounds, "inbounds", wiring)
         outlets = self._ends(outbounds, "outbounds", wiring)
@@ -109,7 +122,7 @@ class Nesting:
             return None
         sites = {node.key: _site(node, instances[node.key], wiring) for node in nodes}
         order = dependencies_first(wiring.edges, list(wiring.edges))
-        loaded = tuple(node for key in order if (node := instances[key]) is not None)
+        loaded = tuple(instances[key] for key in order)
         return NestedGraph(compile_nested(sites, inlets, outlets), loaded, inlets, outlets)
 
     def _read(self, specs: list[Any], at: Path) -> tuple[list[NodeSpec], bool]:
@@ -215,8 +228,7 @@ def _many(captures: tuple[tuple[str, str], ...], vertex: Any) -> list[str]:
     return [field for field, port in captures if not vertex.once or port in vertex.many_ports]
 
 
-def _site(spec: NodeSpec, node: Node | None, wiring: Wiring) -> Site:
-    assert node is not None, "a node that could not be decoded has a problem"
+def _site(spec: NodeSpec, node: Node, wiring: Wiring) -> Site:
     return Site(
         spec.key,
         node,

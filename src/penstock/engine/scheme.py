@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -101,7 +102,11 @@ class Scheme:
 
 
 def import_module(reference: str) -> ModuleType:
-    """A module by its importable name, or by the path of its file. Raises SettingsError."""
+    """A module by its importable name, or by the path of its file.
+
+    Raises SettingsError when there is none. Importing runs somebody else's code, which may
+    raise what it likes; one that ends the program is told as an error as well.
+    """
     path = Path(reference)
     try:
         if path.suffix != ".py":
@@ -113,11 +118,16 @@ def import_module(reference: str) -> ModuleType:
         raise SettingsError(
             f"cannot import `{reference}`: {error}", remedy="install it, or give the path of its file"
         ) from error
+    except SystemExit as error:
+        raise SettingsError(
+            f"importing `{reference}` ends the program",
+            remedy="put what it does behind `if __name__ == '__main__':`",
+        ) from error
 
 
 def _import_file(path: Path) -> ModuleType:
     """Import a file under its own name, as `python file.py` would find its neighbours."""
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - a Path raises for names that no file can have
         raise FileNotFoundError(path)
     folder = str(path.resolve().parent)
     if folder not in sys.path:

@@ -39,9 +39,15 @@ def run_tree(plan: Plan, payload: Payload) -> Payload:
     vertex, port = feeds[0].target, feeds[0].port
     if len(feeds) > 1:
         return _run_all(deque((route.target, route.port, payload) for route in feeds), [])
-    while True:
-        outputs = _fire(vertex, port, payload)
-        if outputs is None:
+    while True:  # the same as `_fire`, without the price of a call
+        base = vertex.base
+        try:
+            outputs = vertex.run({**base, port: payload} if base else {port: payload})
+            if not vertex.normalised:
+                outputs = checked(vertex, outputs)
+        except (Exception, SystemExit) as cause:
+            outputs = _failed(vertex, cause)
+        if not outputs:
             return None
         if len(outputs) != 1:
             break
@@ -78,10 +84,15 @@ def _fire(vertex: Vertex, port: str, payload: Payload) -> Mapping[str, Payload] 
         outputs: Mapping[str, Payload] | None = vertex.run(inputs)
         return outputs if vertex.normalised else checked(vertex, outputs)
     except (Exception, SystemExit) as cause:
-        error = Error.from_exception(cause, node=vertex.name)
-        if "error" in vertex.routes:
-            return {"error": error}
-        raise Failure(error, cause) from cause
+        return _failed(vertex, cause)
+
+
+def _failed(vertex: Vertex, cause: BaseException) -> Mapping[str, Payload]:
+    """What a failed vertex sends. Raises Failure when nothing takes it."""
+    error = Error.from_exception(cause, node=vertex.name)
+    if "error" in vertex.routes:
+        return {"error": error}
+    raise Failure(error, cause) from cause
 
 
 def _send(

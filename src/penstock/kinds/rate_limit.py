@@ -16,7 +16,7 @@ from penstock.kinds.languages.key import Key
 if TYPE_CHECKING:
     from penstock.engine.context import NodeContext
 
-_RATE: Final = re.compile(r"\s*(?P<count>\d+)\s*/\s*(?P<per>\S.*)")
+_RATE: Final = re.compile(r"\s*(?P<count>[0-9]{1,12})\s*/\s*(?P<per>\S.*)")
 _SWEEP_FROM: Final = 1000
 """How many keys there are before those that are at rest are looked for, and forgotten."""
 

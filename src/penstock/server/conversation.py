@@ -22,6 +22,9 @@ _HIGH_WATER_BYTES: Final = 256 << 10
 _HIGH_WATER_MESSAGES: Final = 64
 _REASON_BYTES: Final = 123
 
+_PIECE_BYTES: Final = 4096
+"""So much is parsed at a time: compressed messages may be a thousand times larger inside."""
+
 
 class Conversation(asyncio.Protocol):
     """Takes a connection over from HTTP, and runs `converse` as its task.
@@ -38,11 +41,13 @@ class Conversation(asyncio.Protocol):
         self._outflow = Outflow()
         self._messages: deque[str | bytes] = deque()
         self._held_bytes = 0
-        self._parts: list[bytes] = []
+        self._unread = bytearray()  # has come, and waits until messages are taken
+        self._message = bytearray()  # fragments of the next one
         self._is_text = False
         self._news = asyncio.Event()
         self._over = asyncio.Event()
         self._deaf = False  # nobody will ask for another message
+        self._ended = False  # nothing more will come
         self._paused = False
         self._cut = False
         self._heard = service.now
@@ -81,34 +86,30 @@ class Conversation(asyncio.Protocol):
         self._deaf = True
         self._messages.clear()
         self._held_bytes = 0
+        self._read_on()
         if task.cancelled() or task.exception():
             self._transport.abort()
         if self._over.is_set():
             self._service.leave(self)
-        else:
-            self._regulate()
 
     # The transport calls these.
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._service.now
         self._pinged = False
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            assert isinstance(event, Frame)
-            self._take(event)
-        self._flush()
-        self._regulate()
+        self._unread += data
+        self._read_on()
 
     def eof_received(self) -> None:
-        self._protocol.receive_eof()
-        self._flush()
+        self._ended = True
+        self._read_on()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - how it was lost is all one
-        self._protocol.receive_eof()
+        self._ended = True
         self._over.set()
-        self._news.set()
         self._outflow.resume()
+        self._read_on()
+        self._news.set()
         if self._task.done():
             self._service.leave(self)
 
@@ -126,7 +127,7 @@ class Conversation(asyncio.Protocol):
 
     @property
     def closed(self) -> bool:
-        return self._protocol.state is not State.OPEN
+        return self._ended or self._protocol.state is not State.OPEN
 
     @property
     def close_code(self) -> int | None:
@@ -147,7 +148,7 @@ class Conversation(asyncio.Protocol):
             await self._news.wait()
         message = self._messages.popleft()
         self._held_bytes -= len(message)
-        self._regulate()
+        self._read_on()
         return message
 
     async def send(self, message: str | bytes) -> None:
@@ -167,6 +168,26 @@ class Conversation(asyncio.Protocol):
 
     # Frames.
 
+    @property
+    def _full(self) -> bool:
+        return self._held_bytes >= _HIGH_WATER_BYTES or len(self._messages) >= _HIGH_WATER_MESSAGES
+
+    def _read_on(self) -> None:
+        """Parse what has come, as far as somebody takes the messages in it."""
+        while self._unread and not self._full:
+            piece = bytes(self._unread[:_PIECE_BYTES])
+            del self._unread[:_PIECE_BYTES]
+            self._protocol.receive_data(piece)
+            for event in self._protocol.events_received():
+                assert isinstance(event, Frame)
+                self._take(event)
+            self._flush()
+        if self._ended and not self._unread:
+            self._protocol.receive_eof()
+            self._flush()
+            self._news.set()
+        self._regulate()
+
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
             self._news.set()
@@ -175,11 +196,11 @@ class Conversation(asyncio.Protocol):
             return
         if frame.opcode is not Opcode.CONT:
             self._is_text = frame.opcode is Opcode.TEXT
-        self._parts.append(bytes(frame.data))
+        self._message += frame.data
         if not frame.fin:
             return
-        data = b"".join(self._parts)
-        self._parts.clear()
+        data = bytes(self._message)
+        self._message.clear()
         try:
             message = data.decode() if self._is_text else data
         except UnicodeDecodeError:
@@ -203,7 +224,7 @@ class Conversation(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Read from the client as long as somebody takes what it sends."""
-        full = self._held_bytes >= _HIGH_WATER_BYTES or len(self._messages) >= _HIGH_WATER_MESSAGES
+        full = self._full
         if full == self._paused or self._transport.is_closing():
             return
         self._paused = full

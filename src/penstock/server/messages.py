@@ -122,7 +122,7 @@ class Request:
         """The host that the client asked for, with a port where it named one; "" when it did not."""
         if not self._target.startswith(b"/") and b"://" in self._target:  # it outranks the header
             authority = self._target.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
-            return authority.decode("latin-1")
+            return authority.rpartition(b"@")[2].decode("latin-1")
         return self.header("host")
 
     @property

@@ -214,10 +214,11 @@ class RequestReader:
         limit, length = self._limits.body_bytes, request.header("content-length")
         if limit is not None and length and int(length) > limit:
             raise RequestRefused(413, f"the body is larger than {limit} bytes")
-        self.body = self._body_of(request)
-        chunks, self._chunks = self._chunks, []
-        for chunk in chunks:
-            self.body.feed(chunk)
+        body = self._body_of(request)
+        for chunk in self._chunks:
+            body.feed(chunk)
+        self._chunks = []
+        self.body = body
         self._hearer.arrived(request)
 
     def _body_of(self, request: Request) -> Body:

@@ -51,6 +51,7 @@ class Service:
     ) -> None:
         self.handler = handler
         self.limits = limits
+        self.compresses = compress_from_bytes is not None
         self.compress_from = sys.maxsize if compress_from_bytes is None else compress_from_bytes
         self.plain_below = min(self.compress_from, LARGE_BYTES)
         self.heads = Heads()

@@ -60,7 +60,9 @@ class AnswerWriter:
         self, request: Request, response: Response, *, last: bool
     ) -> bool | Coroutine[Any, Any, bool]:
         service, coding = self._service, ""
-        if not isinstance(response.body, bytes) or len(response.body) >= service.compress_from:
+        if service.compresses and (
+            not isinstance(response.body, bytes) or len(response.body) >= service.compress_from
+        ):
             response, coding = negotiate(request, response)
         try:
             head = service.heads[response.status, tuple(response.headers)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from inspect import iscoroutinefunction
 from types import CoroutineType
 from typing import Any, TypeVar
 
@@ -52,6 +53,9 @@ class FakeContext:
 
     def linked(self, port: str) -> bool:
         return port in self.ports
+
+    def answers_now(self, port: str) -> bool:
+        return port in self.ports and not iscoroutinefunction(self.ports[port])
 
     def begin(
         self, port: str, payload: Any, *, fails: Callable[[Any], bool] | None = None, trace: str = ""

@@ -171,7 +171,10 @@ async def test_what_the_client_hears_as_a_failure_rolls_back(payload: Any, faile
 
 
 async def test_an_answer_that_nobody_accepts_rolls_back() -> None:
-    node, ctx = await listening(out=lambda payload: [1])
+    async def one(_: Any) -> list[int]:
+        return [1]
+
+    node, ctx = await listening(out=one)
     await answer(node, headers={"Accept": "text/html"})
 
     assert ctx.failed == [[1]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from penstock.cli.debug import words
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from penstock.core.store import RunRow
     from penstock.engine.catalog.specs import Specs
     from penstock.engine.resident.resident import Resident
+
+MOMENT_SECONDS: Final = 0.2
+"""How long the next command waits for what the last one sets going."""
 
 _UNFINISHED: Final = tuple(state for state in RunState if not state.terminal)
 
@@ -62,6 +66,8 @@ class Answers:
                 return [*self._resident.roots.processes]
             case "events":
                 return ["off", "on"]
+            case "hold":
+                return ["all", "one"]
             case "continue":
                 return ["all"]
             case "help":
@@ -112,13 +118,8 @@ class Answers:
     # --- breakpoints ------------------------------------------------------------------
 
     async def break_(self, rest: str) -> str:
-        if rest in ("all", "each"):
-            self._debugger.hold_all = rest == "all"
-            return (
-                "while a process is stopped, all others wait"
-                if self._debugger.hold_all
-                else "while a process is stopped, the others go on"
-            )
+        if rest == "all" and rest not in self._resident.table.symbols:
+            return await self.hold(rest)
         point, doubt = read_breakpoint(rest, self._resident.table.symbols)
         self._debugger.add(point)
         return f"breakpoint {point.number}: {point}" + (f"\n  {doubt}" if doubt else "")
@@ -141,29 +142,42 @@ class Answers:
         rows = [(str(point.number), str(point), f"{point.hits} stops") for point in points]
         return words.table(rows) if rows else "no breakpoints"
 
+    async def hold(self, rest: str) -> str:
+        if rest not in ("all", "one"):
+            raise PenstockError("hold what?", remedy="hold all|one")
+        self._debugger.hold_all = rest == "all"
+        others = "all others wait" if rest == "all" else "the others go on"
+        return f"while a process is stopped, {others}"
+
     # --- going on ---------------------------------------------------------------------
 
     async def continue_(self, rest: str) -> str:
         if rest not in ("", "all"):
             raise PenstockError(f"continue what? `{rest}` is nothing", remedy="continue [all]")
         stops = list(self._debugger.stops.values()) if rest else [self._stop]
-        for stop in stops:
-            stop.resume()
-        # What they do next is told before the answer to the next command.
-        await asyncio.sleep(0)
-        return ""
+        return await self._go_on(stops, Pace.FREE)
 
     async def step(self, _: str) -> str:
-        return await self._pace(Pace.STEP)
+        return await self._go_on([self._stop], Pace.STEP)
 
     async def next(self, _: str) -> str:
-        return await self._pace(Pace.OVER)
+        return await self._go_on([self._stop], Pace.OVER)
 
-    async def _pace(self, pace: Pace) -> str:
-        stop = self._stop
-        self._session.followed.add(stop.spot.fid)
-        stop.resume(pace)
-        await asyncio.sleep(0)
+    async def _go_on(self, stops: Sequence[Stop], pace: Pace) -> str:
+        self._session.news.clear()
+        for stop in stops:
+            self._session.followed.add(stop.spot.fid)
+            stop.resume(pace)
+        return await self._moment()
+
+    async def _moment(self) -> str:
+        """Wait until something stops or ends, so that it is told before the next command.
+
+        Not for long: it may take its time.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOMENT_SECONDS):
+                await self._session.news.wait()
         return ""
 
     # --- processes and packets --------------------------------------------------------
@@ -236,23 +250,23 @@ class Answers:
         async def answer() -> None:
             try:
                 response = await entry.answer(payload)
+                told = f"{place} answered {words.short(response, self._resident.roots.flow.redactor)}"
             except PenstockError as error:
-                self._session.say(f"{place} failed: {error.message}")
-            else:
-                self._session.say(
-                    f"{place} answered {words.short(response, self._resident.roots.flow.redactor)}"
-                )
+                told = f"{place} failed: {error.message}"
+            self._session.say(told)
+            self._session.news.set()
 
+        self._session.news.clear()
         self._runtime.own(answer(), f"penstock:debug:{node}")
-        await asyncio.sleep(0)
-        return ""
+        return await self._moment()
 
     async def kill(self, rest: str) -> str:
         fid = await self._fid(rest)
+        self._session.followed.add(fid)
+        self._session.news.clear()
         if not self._resident.roots.cancel(fid):
             await self._runtime.cancel(fid, "the debugger")
-        await asyncio.sleep(0)
-        return f"{fid} is told to end"
+        return ""
 
     # --- nodes ------------------------------------------------------------------------
 
@@ -299,6 +313,7 @@ _ANSWERS: Final[Mapping[str, Callable[[Answers, str], Awaitable[str]]]] = {
     "continue": Answers.continue_,
     "events": Answers.events,
     "help": Answers.help,
+    "hold": Answers.hold,
     "kill": Answers.kill,
     "next": Answers.next,
     "packet": Answers.packet,

@@ -26,11 +26,18 @@ COMMANDS: Final = (
         "Without PORT: at every in-port of the node, or, of a trigger, where it starts processes.\n"
         "`*` stands for every node, and for every port. A node inside of a flow or a block has the\n"
         "names around it, `review/parse`, or just its own. EXPR is CEL, and sees the packet as `self`:\n"
-        "`break hello.in if self.n > 3`. A process that stopped waits, and the others go on; after\n"
-        "`break all` they all wait while one is stopped, until `break each`.",
+        "`break hello.in if self.n > 3`. A process that stopped waits, and the others go on, unless\n"
+        "`hold` says otherwise.",
     ),
     Command("unbreak", (), "NUMBER|NODE[.PORT]|*", "Remove a breakpoint, or all of them."),
     Command("breaks", (), "", "List the breakpoints."),
+    Command(
+        "hold",
+        (),
+        "all|one",
+        "Say what waits while a process is stopped: all others as well, or just this one.\n"
+        "`break all` is the same as `hold all`, unless a node has that name.",
+    ),
     Command(
         "continue",
         ("c",),
@@ -76,12 +83,13 @@ _BY_NAME: Final = {name: command for command in COMMANDS for name in (command.na
 
 
 def find(name: str) -> Command:
-    """The command of a name, an alias, or the beginning of only one name. Raises PenstockError."""
+    """The command of a name, an alias, or the beginning of a name. Raises PenstockError."""
     if name in _BY_NAME:
         return _BY_NAME[name]
     fitting = [command for command in COMMANDS if command.name.startswith(name)]
-    if len(fitting) == 1:
-        return fitting[0]
+    shortest = min(fitting, key=lambda command: len(command.name), default=None)
+    if shortest and all(command.name.startswith(shortest.name) for command in fitting):
+        return shortest
     if fitting:
         names = ", ".join(command.name for command in fitting)
         raise PenstockError(f"`{name}` may be {names}", remedy="write more of it")

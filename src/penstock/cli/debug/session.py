@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +35,9 @@ class Session(Observer):
     def __init__(self, say: Callable[[str], None]) -> None:
         self.debugger = Debugger(stopped=self._has_stopped, released=self._was_released)
         self.followed: set[str] = set()
-        """Ids of processes whose end is of interest, because they were stepped."""
+        """Ids of processes whose end is of interest, because they were stopped."""
+        self.news = asyncio.Event()
+        """Set whenever a process stops or ends."""
         self.say = say
         self._answers: Answers | None = None
         self._repeat = ""
@@ -95,10 +98,11 @@ class Session(Observer):
     def _has_stopped(self, stop: Stop) -> None:
         self.answers.choose_stopped(stop)
         self.say(words.stop_line(stop, self.answers.origin(stop.spot.fid)))
+        self.news.set()
 
     def _was_released(self, stop: Stop) -> None:
         if not stop.resumed.done() or stop.resumed.cancelled():
-            self.say(f"process {stop.spot.fid} was ended at {stop.spot}")
+            self.followed.add(stop.spot.fid)
 
     def _has_passed(self, spot: Spot) -> None:
         self.say(f"{spot.fid}  {spot.side}  {spot}")
@@ -140,4 +144,5 @@ class Session(Observer):
         if self.events or subject.fid in self.followed:
             why = f": {error.code}: {error.message}" if error is not None else ""
             self.say(f"process {subject.fid} of {subject.name} {outcome}{why}")
+        self.news.set()
         self.followed.discard(subject.fid)

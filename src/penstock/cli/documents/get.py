@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import click
 
@@ -13,15 +14,17 @@ from penstock.cli import options
 from penstock.cli.app import App, pass_app
 from penstock.cli.documents.listing import Listing, print_listing, print_table
 from penstock.cli.documents.opening import opened
-from penstock.cli.documents.statuses import statuses
-from penstock.cli.documents.watching import follow
+from penstock.cli.documents.reported import foretold
+from penstock.cli.documents.watching import follow, follow_statuses
 from penstock.cli.results import print_json
 from penstock.core.catalog import Collection
 from penstock.core.errors import EntryNotFound
 from penstock.core.spec import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
+    from penstock.cli.console import Console
     from penstock.cli.documents.opening import Opened
+    from penstock.cli.documents.reported import Told
     from penstock.engine.catalog.stored import StoredSpec, StoredValue
 
 
@@ -75,8 +78,9 @@ def get(
 ) -> None:
     """Show specs or values by NAME or id, all of a namespace, or the namespaces.
 
-    Values show their keys and `•••`, unless --reveal is given. What `-o yaml` prints can be
-    applied again; its `revision` refuses that when somebody wrote meanwhile.
+    The status of a spec is what the runtimes say that serve its namespace: active, waiting for
+    something, or broken. Values show their keys and `•••`, unless --reveal is given. What
+    `-o yaml` prints can be applied again; its `revision` refuses that when somebody wrote meanwhile.
     """
     form = "json" if as_json else output
     if what == "namespaces":
@@ -93,21 +97,44 @@ async def _show(app: App, wanted: Wanted, form: str, *, watch: bool) -> None:
     async with opened(app) as shelves:
         position = await shelves.store.position()
         found = await _find(shelves, wanted)
-        told: dict[str, str] = {}
-        if wanted.collection == "specs" and form in ("table", "json") and not wanted.past:
-            told = await statuses(app, shelves, [one.namespace for one in found])
+        told: dict[str, Told] | None = None
+        if wanted.collection == "specs" and form != "name" and not wanted.past:
+            told = await foretold(app, shelves, cast("Sequence[StoredSpec]", found))
         listing = Listing(form, everywhere=wanted.namespace is None, history=wanted.past)
-        print_listing(app.console, listing, found, told)
+        print_listing(app.console, listing, found, told or {})
         if watch:
-            await follow(
-                app.console,
-                shelves,
-                wanted.collection,
-                namespace=wanted.namespace,
-                keys=wanted.names,
-                after=position,
-                as_json=form == "json",
-            )
+            await _watch(app.console, shelves, wanted, after=position, as_json=form == "json", told=told)
+
+
+async def _watch(
+    console: Console,
+    shelves: Opened,
+    wanted: Wanted,
+    *,
+    after: int,
+    as_json: bool,
+    told: Mapping[str, Told] | None,
+) -> None:
+    """Go on behind a place of the change stream until cancelled. told: statuses that were shown."""
+    tasks: list[asyncio.Task[None]] = []
+    if told is not None:
+        look = partial(shelves.specs.read, namespace=wanted.namespace, keys=wanted.names)
+        work = follow_statuses(console, shelves.store, look, told, as_json=as_json)
+        tasks.append(asyncio.create_task(work, name="penstock:statuses"))
+    try:
+        await follow(
+            console,
+            shelves,
+            wanted.collection,
+            namespace=wanted.namespace,
+            keys=wanted.names,
+            after=after,
+            as_json=as_json,
+        )
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _find(shelves: Opened, wanted: Wanted) -> Sequence[StoredSpec | StoredValue]:

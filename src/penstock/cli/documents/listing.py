@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from penstock.cli.console import Console
+    from penstock.cli.documents.reported import Told
     from penstock.engine.catalog.stored import StoredSpec, StoredValue
 
     Stored = StoredSpec | StoredValue
 
-_STYLES = {"ready": "green", "waiting": "yellow", "broken": "red"}
+_STYLES = {"active": "green", "waiting": "yellow", "broken": "red"}
 
 
 class Listing(NamedTuple):
@@ -24,23 +25,26 @@ class Listing(NamedTuple):
 
 
 def print_listing(
-    console: Console, listing: Listing, found: Sequence[Stored], statuses: Mapping[str, str]
+    console: Console, listing: Listing, found: Sequence[Stored], told: Mapping[str, Told]
 ) -> None:
     """The list on stdout."""
     if listing.form == "json":
         from penstock.cli.results import print_json
 
-        print_json(console, [_plain(one, statuses) for one in found])
+        print_json(console, [_plain(one, told) for one in found])
     elif listing.form == "yaml":
         from penstock.document.yaml_writing import to_yaml
 
-        if found:
-            console.out(to_yaml([document(one) for one in found]).rstrip("\n"))
+        for one in found:
+            # A comment: any field of a spec may be one of its kind, and this is to be applied again.
+            if one.id in told:
+                console.out(f"# status: {told[one.id].line}")
+            console.out(to_yaml([document(one)]).rstrip("\n"))
     elif listing.form == "name":
         for one in found:
             console.out(f"{one.namespace}/{_key(one)}" if listing.everywhere else _key(one))
     elif found:
-        rows = [_cells(one, listing, statuses) for one in found]
+        rows = [_cells(one, listing, told) for one in found]
         print_table(console, rows, colour="STATUS")
     else:
         console.say("there is nothing")
@@ -79,16 +83,30 @@ def _value(value: StoredValue) -> dict[str, Any]:
     return named | notes | {"data": value.data}
 
 
-def _plain(one: Stored, statuses: Mapping[str, str]) -> dict[str, Any]:
+def _plain(one: Stored, told: Mapping[str, Told]) -> dict[str, Any]:
     """A document for programs, with what the store knows about it."""
     import msgspec
 
     found: dict[str, Any] = msgspec.to_builtins(one)
     found.pop("shown", None)
-    return found | ({"status": statuses[one.id]} if one.id in statuses else {})
+    return found | (plain_status(told[one.id]) if one.id in told else {})
 
 
-def _cells(one: Stored, listing: Listing, statuses: Mapping[str, str]) -> dict[str, str]:
+def plain_status(told: Told) -> dict[str, Any]:
+    """The status of a spec for programs: as it is shown, and what each runtime says."""
+    reports = [
+        {
+            "status": str(report.status),
+            "reason": report.reason,
+            "revision": report.revision,
+            "serving": report.serving,
+        }
+        for report in told.reports
+    ]
+    return {"status": told.line, "reports": reports}
+
+
+def _cells(one: Stored, listing: Listing, told: Mapping[str, Told]) -> dict[str, str]:
     cells = {"NAMESPACE": one.namespace} if listing.everywhere else {}
     cells["NAME"] = _key(one)
     if hasattr(one, "kind"):
@@ -97,7 +115,7 @@ def _cells(one: Stored, listing: Listing, statuses: Mapping[str, str]) -> dict[s
     cells["CHANGED"] = when(one.at)
     if hasattr(one, "kind"):
         if not listing.history:
-            cells["STATUS"] = statuses.get(one.id, "-")
+            cells["STATUS"] = told[one.id].line
     else:
         cells["DATA"] = "" if one.deleted else shown(one)
     cells["ORIGIN"] = one.origin

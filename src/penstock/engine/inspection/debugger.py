@@ -81,7 +81,7 @@ class Debugger(Inspector):
     ) -> None:
         self.breakpoints: dict[int, Breakpoint] = {}
         self.stops: dict[int, Stop] = {}
-        self.hold_all = False
+        self._hold_all = False
         self.passed: Callable[[Spot], None] | None = None
         self._stopped = stopped
         self._released = released
@@ -101,6 +101,16 @@ class Debugger(Inspector):
     def remove(self, number: int) -> None:
         """Have them stop there no more. Raises KeyError."""
         del self.breakpoints[number]
+
+    @property
+    def hold_all(self) -> bool:
+        """Whether all runs wait while one is stopped."""
+        return self._hold_all
+
+    @hold_all.setter
+    def hold_all(self, wanted: bool) -> None:
+        self._hold_all = wanted
+        self._move()
 
     def resume_all(self) -> None:
         """Let every process go on that is stopped."""
@@ -180,7 +190,7 @@ class Debugger(Inspector):
         return stop.packets
 
     def _is_held(self, watched: _Watched) -> bool:
-        return not self._detached and (watched.stop is not None or (self.hold_all and bool(self.stops)))
+        return not self._detached and (watched.stop is not None or (self._hold_all and bool(self.stops)))
 
     def _caught(self, spot: Spot, *, begins: bool) -> tuple[Breakpoint | None, str]:
         """The breakpoint to stop at, and what is wrong with its condition."""

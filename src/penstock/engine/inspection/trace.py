@@ -33,6 +33,8 @@ class Passage(msgspec.Struct, frozen=True, gc=True):
     causes: tuple[Passage, ...]
 
     def __str__(self) -> str:
+        if (self.source, self.port) == (self.target, self.to):  # nothing sent it: it was put there
+            return f"→ {self.target}.{self.to}"
         return f"{self.source}.{self.port} → {self.target}.{self.to}"
 
 

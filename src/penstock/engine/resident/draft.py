@@ -10,7 +10,7 @@ import msgspec
 
 from penstock.core.errors import DocumentError, EntryNotFound
 from penstock.core.payload import Payload
-from penstock.core.problems import Problem, suggest
+from penstock.core.problems import Problem, format_path, suggest
 from penstock.core.spec import DEFAULT_NAMESPACE, EnvRef, FlowSpec, NodeSpec, digest
 from penstock.document.reader import examine_data
 from penstock.engine.binding import Binder
@@ -56,7 +56,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         found = self.document.get("triggers") or ()
         for number, trigger in enumerate(found, start=1):
             if isinstance(trigger, dict):
-                name = trigger.get("name") or f"{self.name}-trigger-{number}"
+                given = trigger.get("name")
+                name = given if given and isinstance(given, str) else f"{self.name}-trigger-{number}"
                 own = {"name": name, "namespace": self.document.get("namespace") or DEFAULT_NAMESPACE}
                 document = {"links": {"out": self.name}, **trigger, **own}
                 ident = f"{self.id}/{number}"
@@ -94,6 +95,17 @@ class Draft:
     @property
     def key(self) -> str:
         return self.sheet.key
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong, in one line, without what was found there when that can come from a value."""
+        return "; ".join(map(self._told, self.problems))
+
+    def _told(self, problem: Problem) -> str:
+        if self.values and not problem.at_key:
+            where = format_path(problem.path) or self.key
+            return f"`{where}` does not fit with the values that it names"
+        return str(problem).replace("\n", " ")
 
     def without_node(self) -> Draft:
         """The same as something that cannot be linked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock.core.payload import Error, Payload
@@ -29,11 +30,12 @@ class Entry:
     Processes keep the entry that they began with, so each of them sees one state of the
     graph from its first packet to its last. error: the plan that answers for failures. limit:
     how long a process may take. inline: it needs no event loop. running: how many are under way.
-    way: what it was compiled of.
+    way: what it was compiled of. answer_now: the response of an inline plan to a payload; it
+    raises Failure.
     """
 
     __slots__ = (
-        "__weakref__", "_drained", "_shared", "_tree", "error", "inline", "key", "limit", "nodes", "plan",
+        "__weakref__", "_drained", "_shared", "answer_now", "error", "inline", "key", "limit", "nodes", "plan",
         "port", "roots", "running", "way",
     )  # fmt: skip
 
@@ -60,13 +62,9 @@ class Entry:
         self.running = 0
         self._drained: asyncio.Future[None] | None = None
         self._shared = roots.live(key)
-        self._tree = is_tree(plan)
-
-    def answer_now(self, payload: Payload) -> Payload:
-        """The response of an inline plan. Raises Failure."""
-        if self._tree:
-            return run_tree(self.plan, payload)
-        return self._run_now(self.plan, payload)
+        self.answer_now: Callable[[Payload], Payload] = partial(
+            run_tree if is_tree(plan) else self._run_now, plan
+        )
 
     def recover_now(self, failure: Failure) -> Payload:
         """What the error plan makes of a failure, where it is inline, too. Raises Failure."""

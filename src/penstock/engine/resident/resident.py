@@ -80,9 +80,7 @@ class Resident:
             failed=self._failed,
             drain_seconds=drain_seconds,
         )
-        self._reporter = Reporter(
-            runtime, namespace, failed=lambda error: self._failed("", error)
-        )
+        self._reporter = Reporter(runtime, namespace, failed=lambda error: self._failed("", error))
         runtime.syscalls.update(syscalls.table(self, self._specs, values))
         self._moved = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
@@ -204,9 +202,7 @@ class Resident:
         drafter = self._drafter()
         former = {draft.sheet.id: draft for draft in self._drafts.values()}
         drafts: dict[str, Draft] = {}
-        sheets = [
-            each for sheet in self._sheets.values() for each in (sheet, *sheet.triggers())
-        ]
+        sheets = [each for sheet in self._sheets.values() for each in (sheet, *sheet.triggers())]
         for sheet in sorted(sheets, key=lambda sheet: sheet.key):
             known = former.get(sheet.id)
             revalued = known is not None and values_changed and bool(known.values or known.calls)

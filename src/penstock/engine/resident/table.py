@@ -344,7 +344,7 @@ class SymbolTable:
 
     def _wrong_with(self, draft: Draft, verdict: Verdict | None) -> str:
         if draft.problems:
-            return _told(draft.problems)
+            return draft.wrong
         if draft.key in self._refused:
             return self._refused[draft.key][1]
         if draft.key in self._linkless:

@@ -49,6 +49,7 @@ class TriggerContext:
         self.clock: Clock = recorder.runtime.clock
         self.observer: Observer | None = recorder.runtime.observer
         self.subject = Subject(namespace, symbol.key)
+        self._heard = self.observer is not None and self.observer.hears("process_answered")
         self._recorder = recorder
         self._shared = shared
         self._failed = failed
@@ -83,9 +84,9 @@ class TriggerContext:
         if not entry.inline:
             return entry.answer(payload, fails=fails, trace=trace)
         try:
-            if self.observer is None:
-                return entry.answer_now(payload)
-            return self._answer_observed(entry, payload, trace)
+            if self._heard:
+                return self._answer_observed(entry, payload, trace)
+            return entry.answer_now(payload)
         except Failure as failure:
             if entry.error is not None and not entry.error.inline:
                 return entry.recover(failure, fails=fails, trace=trace)
@@ -103,6 +104,11 @@ class TriggerContext:
         finally:
             seconds = self.clock.monotonic() - began
             self.observer.process_answered(self.subject, seconds, error, trace)
+
+    def answers_now(self, port: str) -> bool:
+        """Whether `begin` answers at once, so that nothing can be open; its failures may take time."""
+        entry = self._entries.get(port)
+        return entry is not None and entry.inline and not self._durable
 
     async def start(self, port: str, payload: Payload) -> Payload:
         """The same for whoever is in no hurry: run a root process, and return its response."""

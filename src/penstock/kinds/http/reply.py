@@ -62,7 +62,7 @@ def respond(payload: Payload, accept: str) -> Response:
     """
     if payload is None:
         return Response(204)
-    if is_response(payload):
+    if type(payload) is dict and is_response(payload):
         return _said(payload, accept)
     if type(payload) is Error:
         raise payload.to_exception()

@@ -25,6 +25,10 @@ _QUOTED: Final = re.compile(r'msg: "([^"]+)"')
 _BOUND: Final = re.compile(r"\(\s*(\w+)\s*,(?:\s*(\w+)\s*,)?")
 """What a macro such as `self.all(item, …)` binds."""
 
+LONGEST: Final = 12_000
+"""Characters of an expression. The binding follows chains such as `self.a.a.a…` on the stack, which
+ends at 12,000 links or more, and a link takes two characters."""
+
 Functions = Mapping[str, Callable[..., Any]]
 """What expressions may call beyond the language's own."""
 
@@ -83,6 +87,8 @@ class Expression:
 
     def __init__(self, code: str) -> None:
         self.code = code
+        if len(code) > LONGEST:
+            raise ValueError(f"it has more than {LONGEST:,} characters; use another language for it")
         try:
             self._program = _native().compile(code)
         except ValueError as error:

@@ -32,6 +32,8 @@ _TAG: Final = "\0penstock"
 _ESCAPED_TAG: Final = '"\\u0000penstock"'
 _WIDE_NUMBER: Final = re.compile(r"\d{16}")
 _SAFE_INTEGER: Final = 2**53 - 1
+_LOAD_SECONDS: Final = 0.5
+"""What code may take to be loaded, whatever its calls may take: a whole graph waits for it."""
 
 
 def compile_javascript(code: str, options: Options) -> Program:
@@ -64,13 +66,15 @@ class JavaScript:
     def load(self) -> None:
         """Compile the code. Raises ValueError, or NodeError when it hits a limit."""
         with self._lock:
-            self._bounded(lambda _context: None)
+            self._bounded(lambda _context: None, limit=min(self._limit, _LOAD_SECONDS))
 
     def __call__(self, payload: Payload) -> Payload:
         plain = _is_plain(payload)
         text = to_json(payload if plain else _mark(payload)).decode()
         with self._lock:
-            outcome = self._bounded(lambda context: context.call(text, has_tags=not plain))
+            outcome = self._bounded(
+                lambda context: context.call(text, has_tags=not plain), limit=self._limit
+            )
         body = outcome[1:]
         try:
             found = msgspec.json.decode(body)
@@ -84,9 +88,9 @@ class JavaScript:
             return found
         raise self._failure(found)
 
-    def _bounded(self, use: Callable[[_Context], T]) -> T:
+    def _bounded(self, use: Callable[[_Context], T], *, limit: float) -> T:
         """Use the context, within the limits."""
-        allowed = self._limit
+        allowed = limit
         while True:
             began = time.thread_time()
             context: _Context | None = None
@@ -96,9 +100,9 @@ class JavaScript:
                 context.allow(allowed)
                 result = use(context)
             except _Interrupted:
-                if time.thread_time() - began >= 0.9 * self._limit:
+                if time.thread_time() - began >= 0.9 * limit:
                     raise self._over_limit(
-                        "time", f"it ran for more than {self._limit:g} s", "limit_ms"
+                        "time", f"it ran for more than {limit:g} s", "limit_ms"
                     ) from None
                 # QuickJS counts the processor time of all threads: others used up ours.
                 allowed *= 2

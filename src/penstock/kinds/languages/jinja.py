@@ -21,6 +21,8 @@ def compile_jinja(code: str, options: Options) -> Program:
         template = _environment(native=options.native).from_string(code)
     except jinja2.TemplateSyntaxError as error:
         raise ValueError(f"line {error.lineno}: {error.message}") from error
+    except (RecursionError, SyntaxError) as error:  # blocks are Python's blocks in the end
+        raise ValueError("it is nested too deeply") from error
 
     def render(payload: Payload) -> Payload:
         try:
@@ -49,7 +51,8 @@ def _environment(*, native: bool) -> jinja2.Environment:
         """The same, answering values."""
 
     kind = NativeSandbox if native else Sandbox
-    return kind(undefined=StrictUndefined, autoescape=False)
+    # Constants are not computed ahead: `{{ 9 ** 99999999 }}` would be, when a document is read.
+    return kind(undefined=StrictUndefined, autoescape=False, optimized=False)
 
 
 def _failure(error: Exception) -> NodeError:

@@ -20,15 +20,21 @@ def compile_python(code: str, options: Options) -> Program:  # noqa: ARG001 - it
 
     Raises ValueError with line and column. The body of a module runs once, here.
     """
-    text = code.strip()
     try:
-        return _expression(compile(text, "<snippet>", "eval"))
+        return _compiled(code)
+    except SyntaxError as error:
+        place = f"line {error.lineno}, column {error.offset}: " if error.lineno else ""
+        raise ValueError(f"{place}{error.msg}") from error
+    except (MemoryError, RecursionError) as error:  # what the parser says where its stack ends
+        raise ValueError("it is nested too deeply") from error
+
+
+def _compiled(code: str) -> Program:
+    try:
+        return _expression(compile(code.strip(), "<snippet>", "eval"))
     except SyntaxError:
         pass  # Not an expression: what is wrong with it, if anything, shows below.
-    try:
-        tree = ast.parse(code, "<snippet>")
-    except SyntaxError as error:
-        raise ValueError(f"line {error.lineno}, column {error.offset}: {error.msg}") from error
+    tree = ast.parse(code, "<snippet>")
     if not any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
         raise ValueError("it is neither an expression nor does it define `def main(input): ...`")
     return _function(compile(tree, "<snippet>", "exec"))
@@ -45,9 +51,9 @@ def _function(code: CodeType) -> Program:
     names: dict[str, Any] = {"__name__": "snippet"}
     try:
         exec(code, names)  # noqa: S102 - trusted by definition
-    except Exception as error:
+        main: Callable[..., Any] = names["main"]
+    except (Exception, SystemExit) as error:  # one that leaves must not take the runtime along
         raise ValueError(f"it failed while it was loaded: {type(error).__name__}: {error}") from error
-    main: Callable[..., Any] = names["main"]
     try:
         inspect.signature(main).bind(None)
     except TypeError as error:

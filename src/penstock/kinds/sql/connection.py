@@ -94,7 +94,7 @@ class ThreadedConnection:
         patience = 0.01
         while not calling.done():
             # Again and again: an interruption between two statements is one of nothing.
-            await loop.run_in_executor(None, _interrupt, self._driver)
+            await loop.run_in_executor(None, _ask_to_stop, self._driver)
             await asyncio.wait((calling,), timeout=patience)
             patience = min(2 * patience, 1.0)
         calling.exception()  # nobody else will ask
@@ -114,7 +114,7 @@ def _is_closed(connection: sa.Connection | None) -> bool:
     return bool(is_closed()) if callable(is_closed) else False
 
 
-def _interrupt(driver: Any) -> None:
+def _ask_to_stop(driver: Any) -> None:
     """Ask a driver from another thread to give up what it is doing, where it can."""
     for name in ("interrupt", "cancel"):  # sqlite3; psycopg, oracledb
         ask = getattr(driver, name, None)

@@ -133,10 +133,10 @@ def _code(error: Any, *, connecting: bool, lost: bool) -> str:
         return known if known in ("sql.timeout", "sql.conflict") else "sql.connect"
     if lost:
         return "sql.connection"
-    if known is not None:
-        return known
     if isinstance(error, OSError):
         return "sql.connection"
+    if known is not None:
+        return known
     if isinstance(error, OverflowError | UnicodeError | TypeError | ValueError):
         return "sql.parameters"
     names = [kind.__name__ for kind in type(error).__mro__]
@@ -161,7 +161,9 @@ def _words(error: Any) -> str:
     if isinstance(error, UnicodeError):  # its arguments are the text itself
         return "a text has characters that the database does not take"
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
-    texts = [item for item in error.args if isinstance(item, str)]
+    # SQLAlchemy's own error for asyncpg's may repeat the details of that.
+    cause = error.__cause__ if hasattr(error.__cause__, "sqlstate") else error
+    texts = [item for item in cause.args if isinstance(item, str)]
     said = primary or (texts[0] if texts else str(error))
     return said.strip() or type(error).__name__
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class SqliteCatalogue:
     """Specs and values in the table `catalogue`, and what runtimes say of them in `reports`.
 
-    As in all of this store, nothing suspends. Places are given out while the file's one write lock is held, so they become visible in
-    order. A bell is rung after each commit; a writer that dies in between is found by a look.
+    As in all of this store, nothing suspends. Places are given out while the file's one write
+    lock is held, so they become visible in order. A bell is rung after each commit; a writer
+    that dies in between is found by a look.
     """
 
     def __init__(
