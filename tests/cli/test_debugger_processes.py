@@ -118,6 +118,16 @@ def test_the_end_of_the_session_lets_what_is_stopped_come_to_its_end(
     assert debugged.end()[0] == 0
 
 
+def test_where_nobody_reads_the_answers_the_runtime_ends(debugged: Debugged) -> None:
+    assert debugged.process.stdout is not None
+    debugged.process.stdout.close()
+    debugged.process.stdout = None
+    debugged.tell("help")
+    code, told = debugged.end()
+    assert code == 0
+    assert "Traceback" not in told
+
+
 def test_a_signal_ends_a_debugged_runtime_with_stopped_processes(debugged: Debugged) -> None:
     debugged.ask("break names")
     request = debugged.get("/ann")

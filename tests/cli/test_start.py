@@ -93,7 +93,7 @@ def test_an_empty_namespace_waits_for_what_somebody_else_applies(
 ) -> None:
     (tmp_path / "hello.yaml").write_text(HELLO)
     served = start("start")
-    served.wait_for("reloaded")
+    served.wait_for("empty; waiting for specs")
     assert start("apply", "specs", "-f", "hello.yaml").end()[0] == 0
     with Client(served.address()) as client:
         assert client.get("/") == (200, "hello")
@@ -106,6 +106,20 @@ def test_variables_of_the_command_line_reach_every_spec(
     served = start("start", "--from", "hello.yaml", "-e", "GREETING=servus")
     with Client(served.address()) as client:
         assert client.get("/") == (200, "servus")
+
+
+def test_values_of_a_file_win_over_those_of_the_store(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    env = """env: {A: {name: a, data: "{{ .x }}"}, B: {name: b, data: "{{ .x }}"}}"""
+    graph = HELLO.replace("""code: '"hello"'""", f"""code: '"{{{{ A }}}} {{{{ B }}}}"', {env}""")
+    (tmp_path / "hello.yaml").write_text(graph)
+    (tmp_path / "stored.yaml").write_text("a: {x: stored}\nb: {x: stored}\n")
+    (tmp_path / "given.yaml").write_text("b: {x: given}\n")
+    assert start("apply", "values", "-f", "stored.yaml").end()[0] == 0
+    served = start("start", "--from", "hello.yaml", "--values", "given.yaml")
+    with Client(served.address()) as client:
+        assert client.get("/") == (200, "stored given")
 
 
 def test_a_process_that_is_under_way_comes_to_its_end_first(
@@ -150,7 +164,8 @@ def test_health_says_no_before_anything_is_closed(start: Callable[..., Started],
     served = start("start", "--from", "slow.yaml", "--observe", "127.0.0.1:0", "--drain", "10m")
     health = served.address()
     with Client(served.address()) as client, Client(health) as probe:
-        assert probe.get("/readyz")[0] == 200
+        while probe.get("/readyz")[0] != 200:  # a moment behind what is served
+            pass
         assert "penstock_symbols" in probe.get("/metrics")[1]
         client.ask("/")
         served.wait_for("it began")

@@ -18,6 +18,7 @@ from penstock.core.problems import Problem
 from penstock.document import read
 from penstock.engine.kind import Action, Control, Inputs, Outputs
 from penstock.engine.loading import Loader
+from penstock.kinds import standard_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -400,6 +401,7 @@ def test_a_check_finds_the_problems_of_every_flow_and_node_of_a_document(tmp_pat
         "- {kind: test.prase, name: c}\n"
         "- {kind: test.parse, name: d, indent: x, links: {parsed: elsewhere}}\n"
         "- {kind: test.parse, name: e, indent: '{{ WIDTH }}', env: {WIDTH: {name: widths}}}\n"
+        "- {kind: test.parse, name: f, widht: '{{ WIDTH }}', env: {WIDTH: {name: widths}}}\n"
     )
     with pytest.raises(DocumentError) as raised:
         LOADER.check(file)
@@ -408,11 +410,23 @@ def test_a_check_finds_the_problems_of_every_flow_and_node_of_a_document(tmp_pat
         (2, "`test.any` has no field `colour`"),
         (3, "unknown kind `test.prase`"),
         (4, "expected a whole number, found the text `x`"),
+        (6, "`test.parse` has no field `widht`"),
     ]
     file.write_text("- {flow: one, nodes: [{kind: test.any, name: a}]}\n- {kind: test.any, name: b}\n")
     document = LOADER.check(file)
     assert [flow.name for flow in document.flows] == ["one"]
     assert [node.name for node in document.nodes] == ["b"]
+
+
+def test_a_check_takes_the_calls_of_a_resident_graph_for_those_of_its_namespace(tmp_path: Path) -> None:
+    file = tmp_path / "calls.yaml"
+    file.write_text(
+        "- {kind: call, name: here, flow: greet}\n"
+        "- {kind: call, name: elsewhere, flow: may-come-later}\n"
+        "- {flow: greet, nodes: [{kind: nop, name: a}]}\n"
+        "- {flow: twice, nodes: [{kind: call, name: again, flow: greet}]}\n"
+    )
+    assert len(Loader(standard_scheme()).check(file).nodes) == 2
 
 
 def test_a_resident_graph_is_not_a_flow() -> None:

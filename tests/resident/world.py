@@ -226,7 +226,10 @@ async def world(
     execution = {name: options.pop(name, None) for name in ("clock", "inspector", "observer")}
     async with Runtime(store or MemoryStore(), loader=Loader(scheme), **execution) as runtime:
         values = Values(runtime.store, vault=OpenVault())
-        async with Resident(runtime, namespace, values=values, **options) as resident:
+        follow = options.pop("follow", lambda _: None)
+        resident = Resident(runtime, namespace, values=values, **options)
+        follow(resident)
+        async with resident:
             yield World(runtime, resident, namespace)
 
 

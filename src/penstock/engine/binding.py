@@ -16,8 +16,8 @@ class Binder:
 
     folder: where relative references start, or None when the flow is no file's.
     called: what has been found so far, so that it can be kept with the flow's revision.
-    found: the flows that were, in that order. missing: what was looked for and is not there
-    (yet), in words.
+    found: the flows that were, in that order. wanted: every reference that was looked for, in
+    the flows that were found, too. missing: what of it is not there (yet), in words.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Binder:
         self.trail = trail
         self.called: dict[str, FlowSpec] = {}
         self.found: list[Flow] = []
+        self.wanted: set[str] = set()
         self.missing: set[str] = set()
 
     def flow(self, reference: str) -> Flow:
@@ -41,6 +42,7 @@ class Binder:
         if reference in self.trail:
             circle = " → ".join((*self.trail[self.trail.index(reference) :], reference))
             raise ValueError(f"flows call each other in a circle: {circle}")
+        self.wanted.add(reference)
         flow = self._find(reference, self)
         self.found.append(flow)
         return flow

@@ -6,22 +6,21 @@ import contextlib
 import os
 import stat
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import DocumentError, PenstockError, SettingsError
 from penstock.core.payload import Payload
 from penstock.core.problems import suggest
-from penstock.core.spec import FlowSpec, NodeSpec, from_document
+from penstock.core.spec import FlowSpec, from_document
 from penstock.document.findings import Findings
 from penstock.document.reader import Document, Examination, examine, examine_file
 from penstock.engine.binding import Binder
+from penstock.engine.catalog.checking import Checker
 from penstock.engine.compiler import compile_spec
-from penstock.engine.decoding import Decoder
 from penstock.engine.flow import Flow
-from penstock.engine.interface import Interface
 from penstock.engine.pyflow import PythonFlow
-from penstock.engine.resident.linking import check_links
 from penstock.engine.scheme import Scheme, import_module
 
 if TYPE_CHECKING:
@@ -53,24 +52,20 @@ class Loader:
     def check(self, path: str | Path) -> Document:
         """The document at a path, when all that it holds can be compiled.
 
-        Of a resident graph the kinds are checked, the configs that need no values, and the
-        links between its nodes. Raises DocumentError with every problem of every flow and node.
+        A resident graph is checked as it is before it is written to the store: its flows call each
+        other by name, and what is not there may come later. Raises DocumentError with every
+        problem of every flow and node.
         """
         examination = examine_file(path)
         document, findings = examination.document, examination.findings
-        binder = Binder(self._find, folder=Path(path).parent, trail=(str(path),))
-        for flow in document.flows:
-            with contextlib.suppress(DocumentError):  # the findings hold what it says
-                self._compile(flow, binder, findings)
-        decoder = Decoder(self.scheme, binder, findings, env={}, values={}, resident=True)
-        faces: dict[str, list[tuple[NodeSpec, Interface]]] = {}
-        for node in document.nodes:
-            # What a node of a resident graph takes from its environment is in the store.
-            made = None if node.env and decoder.kind(node) else decoder.node(node)
-            if (face := decoder.interface(node, made)) is not None:
-                faces.setdefault(node.namespace, []).append((node, face))
-        for nodes in faces.values():
-            check_links(nodes, findings)
+        if document.nodes:
+            flows = {(flow.namespace, flow.name): partial(_itself, flow) for flow in document.flows}
+            Checker(self.scheme, flows=flows).check(document, findings)
+        else:
+            binder = Binder(self._find, folder=Path(path).parent, trail=(str(path),))
+            for flow in document.flows:
+                with contextlib.suppress(DocumentError):  # the findings hold what it says
+                    self._compile(flow, binder, findings)
         if findings.problems:
             raise examination.refusal()
         return document
@@ -140,6 +135,10 @@ class Loader:
             raise ValueError("; ".join(about)) from error
         except PenstockError as error:
             raise ValueError(f"`{reference}`: {error.message}") from error
+
+
+def _itself(flow: FlowSpec) -> FlowSpec:
+    return flow
 
 
 def _may_wait(path: Path) -> bool:

@@ -58,14 +58,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.filters = _BOUNDED
 
-    def check(self, template: nodes.Template) -> None:
-        """Refuse what has no place in a template. Raises ValueError."""
-        odd = next((node for node in template.find_all(nodes.Node) if type(node) not in _NODES), None)
-        if odd is not None:
-            raise ValueError(
-                f"`{type(odd).__name__.lower()}` has no place in it: it may have expressions, filters "
-                "and `if`; a `snippet` can do more"
-            )
+    def names(self, template: nodes.Template) -> set[str]:
+        """The variables that a template names. Raises ValueError for what has no place in one."""
+        names: set[str] = set()
+        for node in template.find_all(nodes.Node):
+            if type(node) not in _NODES:
+                raise ValueError(
+                    f"`{type(node).__name__.lower()}` has no place in it: it may have expressions, "
+                    "filters and `if`; a `snippet` can do more"
+                )
+            if isinstance(node, nodes.Name):
+                names.add(node.name)
+        return names
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self.used(super().getattr(obj, attribute))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jinja2 import meta
 from jinja2.exceptions import UndefinedError
 
 from penstock.core.payload import Payload
@@ -29,8 +28,7 @@ def fill(
     names: set[str] = set()
     try:
         template = environment.parse(plain)
-        environment.check(template)
-        names = meta.find_undeclared_variables(template)
+        names = environment.names(template)
         for name in names:
             environment.used(variables.get(name))
         return environment.from_string(template).render(variables)

@@ -10,25 +10,22 @@ from typing import TYPE_CHECKING, Final
 
 from penstock.cli.debug import words
 from penstock.cli.debug.commands import explanation, find, overview
+from penstock.cli.debug.focus import Focus
 from penstock.cli.debug.places import read_breakpoint, split_place
 from penstock.core.duration import format_seconds
 from penstock.core.errors import EntryNotFound, PayloadError, PenstockError
 from penstock.core.payload import Payload, normalise
 from penstock.core.problems import suggest
-from penstock.core.states import RunState
 from penstock.engine.inspection.breakpoint import ANY
 from penstock.engine.inspection.debugger import Pace, Stop
 
 if TYPE_CHECKING:
     from penstock.cli.debug.session import Session
-    from penstock.core.store import RunRow
     from penstock.engine.catalog.specs import Specs
     from penstock.engine.resident.resident import Resident
 
 MOMENT_SECONDS: Final = 0.2
 """How long the next command waits for what the last one sets going."""
-
-_UNFINISHED: Final = tuple(state for state in RunState if not state.terminal)
 
 
 class Answers:
@@ -40,7 +37,7 @@ class Answers:
         self._resident = resident
         self._runtime = resident.runtime
         self._specs = specs
-        self._chosen = ""  # the id of the process that is meant
+        self.focus = Focus(session.debugger, resident)
 
     async def to(self, command: str, rest: str) -> str:
         """The answer to a command, by its full name."""
@@ -73,47 +70,6 @@ class Answers:
             case "help":
                 return sorted(_ANSWERS)
         return []
-
-    # --- which process is meant -------------------------------------------------------
-
-    def choose_stopped(self, stop: Stop) -> None:
-        """A process has stopped: it is meant from now on, unless another one is that is stopped."""
-        if self._stop_of(self._chosen) is None:
-            self._chosen = stop.spot.fid
-
-    def origin(self, fid: str) -> str:
-        """Where a process began."""
-        found = self._resident.roots.processes.get(fid)
-        return f"{found.node}.{found.port}" if found is not None else "a recorded run"
-
-    @property
-    def _stop(self) -> Stop:
-        """The stop that is meant. Raises PenstockError."""
-        stop = self._stop_of(self._chosen)
-        if stop is None:
-            stop = next(iter(self._debugger.stops.values()), None)
-        if stop is None:
-            raise PenstockError("no process is stopped", remedy="`break NODE` has them stop at a node")
-        self._chosen = stop.spot.fid
-        return stop
-
-    def _stop_of(self, fid: str) -> Stop | None:
-        return next((stop for stop in self._debugger.stops.values() if stop.spot.fid == fid), None)
-
-    async def _fid(self, part: str) -> str:
-        """The process that a part of an id means. Raises PenstockError."""
-        if not part:
-            raise PenstockError("which process?", remedy="`processes` lists them")
-        fids = [*self._resident.roots.processes, *(row.fid for row in await self._rows())]
-        found = [fid for fid in fids if fid.startswith(part) or fid.endswith(part)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise PenstockError(f"`{part}` may be {', '.join(found)}", remedy="write more of it")
-        raise PenstockError(f"no process has the id `{part}`", remedy="`processes` lists them")
-
-    async def _rows(self) -> list[RunRow]:
-        return list(await self._runtime.runs(states=_UNFINISHED))
 
     # --- breakpoints ------------------------------------------------------------------
 
@@ -154,14 +110,14 @@ class Answers:
     async def continue_(self, rest: str) -> str:
         if rest not in ("", "all"):
             raise PenstockError(f"continue what? `{rest}` is nothing", remedy="continue [all]")
-        stops = list(self._debugger.stops.values()) if rest else [self._stop]
+        stops = list(self._debugger.stops.values()) if rest else [self.focus.stop]
         return await self._go_on(stops, Pace.FREE)
 
     async def step(self, _: str) -> str:
-        return await self._go_on([self._stop], Pace.STEP)
+        return await self._go_on([self.focus.stop], Pace.STEP)
 
     async def next(self, _: str) -> str:
-        return await self._go_on([self._stop], Pace.OVER)
+        return await self._go_on([self.focus.stop], Pace.OVER)
 
     async def _go_on(self, stops: Sequence[Stop], pace: Pace) -> str:
         self._session.news.clear()
@@ -189,42 +145,43 @@ class Answers:
                 each.id,
                 f"{each.node}.{each.port}",
                 format_seconds(now - each.started),
-                self._state(each.id),
+                self._state(each.id, "running"),
             )
             for each in self._resident.roots.processes.values()
         ]
         rows += [
-            (row.fid, row.flow, format_seconds(now - row.started), self._state(row.fid) or row.state)
-            for row in await self._rows()
+            (row.fid, row.flow, format_seconds(now - row.started), self._state(row.fid, row.state))
+            for row in await self.focus.runs()
         ]
         return words.table(rows) if rows else "no processes"
 
-    def _state(self, fid: str) -> str:
-        stop = self._stop_of(fid)
-        return f"stopped at {stop.spot}" if stop is not None else "running"
+    def _state(self, fid: str, state: str) -> str:
+        """Where a process is stopped, else its state."""
+        stop = self.focus.stop_of(fid)
+        return state if stop is None else f"stopped at {stop.spot}"
 
     async def process(self, rest: str) -> str:
-        fid = await self._fid(rest) if rest else self._stop.spot.fid
-        stop = self._stop_of(fid)
+        fid = await self.focus.fid(rest) if rest else self.focus.stop.spot.fid
+        stop = self.focus.stop_of(fid)
         if stop is not None:
-            self._chosen = fid
+            self.focus.choose(fid)
         root = self._resident.roots.processes.get(fid)
         run = stop.run if stop is not None else root.live if root is not None else None
         if run is None:
             return f"{fid} is a run that waits, or that another runtime executes"
         passed = self._debugger.trace(run).latest
         lines = [
-            f"{fid} of {self.origin(fid)}, {self._state(fid)}",
+            f"{fid} of {self.focus.origin(fid)}, {self._state(fid, 'running')}",
             *words.ways(passed, run.journal.redactor),
         ]
         return "\n".join(lines)
 
     async def packet(self, _: str) -> str:
-        stop = self._stop
+        stop = self.focus.stop
         return words.packet_page(stop, self._debugger.trace(stop.run).history(stop.spot.firing))
 
     async def set(self, rest: str) -> str:
-        stop, payload = self._stop, _payload(rest)
+        stop, payload = self.focus.stop, _payload(rest)
         if len(stop.packets) == 1:
             stop.packets = dict.fromkeys(stop.packets, payload)
         elif isinstance(payload, dict) and payload.keys() == stop.packets.keys():
@@ -252,7 +209,7 @@ class Answers:
                 response = await entry.answer(payload)
                 told = f"{place} answered {words.short(response, self._resident.roots.flow.redactor)}"
             except PenstockError as error:
-                told = f"{place} failed: {error.message}"
+                told = self._hide(f"{place} failed: {error.message}")
             self._session.say(told)
             self._session.news.set()
 
@@ -261,7 +218,7 @@ class Answers:
         return await self._moment()
 
     async def kill(self, rest: str) -> str:
-        fid = await self._fid(rest)
+        fid = await self.focus.fid(rest)
         self._session.followed.add(fid)
         self._session.news.clear()
         if not self._resident.roots.cancel(fid):
@@ -272,7 +229,7 @@ class Answers:
 
     async def symbols(self, _: str) -> str:
         reports = self._resident.reports
-        rows = [(each.key, each.kind, str(each.status), each.reason) for each in reports]
+        rows = [(each.key, each.kind, str(each.status), self._hide(each.reason)) for each in reports]
         return words.table(rows) if rows else f"the namespace `{self._resident.namespace}` is empty"
 
     async def symbol(self, rest: str) -> str:
@@ -284,7 +241,12 @@ class Answers:
             remedy = error.remedy if error.remedy.startswith("did") else "`symbols` lists them"
             raise EntryNotFound(error.message, remedy=remedy) from error
         table = self._resident.table
-        return words.symbol_page(spec, table.reports.get(spec.key), table.symbols)
+        return self._hide(words.symbol_page(spec, table.reports.get(spec.key), table.symbols))
+
+    def _hide(self, text: str) -> str:
+        """The text without secrets."""
+        redactor = self._resident.roots.flow.redactor
+        return text if redactor is None else redactor.text(text)
 
     # --- the rest ---------------------------------------------------------------------
 

@@ -96,8 +96,8 @@ class Session(Observer):
     # --- told by the debugger -------------------------------------------------------
 
     def _has_stopped(self, stop: Stop) -> None:
-        self.answers.choose_stopped(stop)
-        self.say(words.stop_line(stop, self.answers.origin(stop.spot.fid)))
+        self.answers.focus.has_stopped(stop)
+        self.say(words.stop_line(stop, self.answers.focus.origin(stop.spot.fid)))
         self.news.set()
 
     def _was_released(self, stop: Stop) -> None:

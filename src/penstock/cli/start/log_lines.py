@@ -1,10 +1,12 @@
 """Log lines: what a log tells of a resident runtime besides what the engine's observers tell."""
 
+# ruff: noqa: ARG002 - a view is told more than it logs
+
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.cli.start.view import View
@@ -13,6 +15,7 @@ from penstock.telemetry.log_output import FIELDS
 if TYPE_CHECKING:
     from penstock.core.errors import PenstockError
     from penstock.engine.catalog.draft import Change
+    from penstock.engine.resident.symbol import Report
 
 
 class LogLines(View):
@@ -31,6 +34,10 @@ class LogLines(View):
 
     def observed(self, address: str) -> None:
         self._tell("observed", address=address)
+
+    def changed(self, before: Mapping[str, Report], now: Mapping[str, Report], seconds: float) -> None:
+        if not now:
+            self._tell("empty; waiting for specs")
 
     def serves(self, key: str, kind: str, place: str) -> None:
         self._tell("serving", node=key, kind=kind, **({"at": place} if place else {}))

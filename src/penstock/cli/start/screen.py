@@ -41,6 +41,7 @@ class Screen(View):
         self._console = console
         self._namespace = namespace
         self._began = False
+        self._failed: dict[str, str] = {}  # what was told already of nodes that would not load
 
     # --- told by the command ------------------------------------------------------
 
@@ -81,7 +82,8 @@ class Screen(View):
 
     def _tell_status(self, report: Report) -> None:
         mark, color = _MARKS[report.status]
-        reason = f": {report.reason}" if report.reason else ""
+        known = self._failed.pop(report.key, "")
+        reason = f": {report.reason}" if report.reason and report.reason not in known else ""
         head = f"{self._console.style(mark, color)} {report.key} ({report.kind})"
         self._console.say(f"{head} is {report.status}{reason}")
 
@@ -126,6 +128,7 @@ class Screen(View):
         self._console.warn(f"{trigger.name}: {message}{facts}")
 
     def trigger_failed(self, trigger: Subject, error: Error) -> None:
+        self._failed[trigger.name] = error.message
         self._fail(trigger.name or self._namespace, error)
 
     def _fail(self, what: str, error: Error) -> None:

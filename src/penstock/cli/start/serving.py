@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,6 +21,7 @@ from penstock.cli.start.applying import Applying
 from penstock.cli.start.log_lines import LogLines
 from penstock.cli.start.screen import Screen
 from penstock.cli.start.sources import Sources
+from penstock.core.errors import PenstockError, SealError
 from penstock.engine.catalog.specs import Specs
 from penstock.engine.catalog.values import Values
 from penstock.engine.observer import together
@@ -77,11 +78,12 @@ class _Serving:
         self._app = app
         self._order = order
         self._loader = app.loader()
+        self._given = dict(self._loader.values)
         self._store = app.open_store()
         self._specs = Specs(self._store, scheme=self._loader.scheme)
         self._values = Values(self._store, vault=Vault(app.keys()))
         self._view = _view(app, order.namespace)
-        self._session = Session(app.console.out) if order.debug else None
+        self._session = Session(self._say) if order.debug else None
         self._telemetry = self._make_telemetry()
         self._resident: Resident | None = None
         self._stop = asyncio.Event()
@@ -103,12 +105,12 @@ class _Serving:
             self._resident = self._make_resident(runtime)
             async with self._resident:
                 self._telemetry.health.serve()
+                helpers: list[asyncio.Task[None]] = []
                 if self._order.watch:
-                    runtime.own(applying.after_each_save(), "penstock:watch")
+                    helpers.append(runtime.own(applying.after_each_save(), "penstock:watch"))
                 if self._session is not None:
-                    runtime.own(self._converse(self._session), "penstock:debug")
-                await self._stop.wait()
-                self._telemetry.health.drain()
+                    helpers.append(runtime.own(self._converse(self._session), "penstock:debug"))
+                await self._stopped(helpers)
                 if self._session is not None:
                     self._session.debugger.detach()
                 cutting = runtime.own(self._cut_short(self._resident), "penstock:cut")
@@ -143,7 +145,9 @@ class _Serving:
 
     async def _make_runtime(self) -> Runtime:
         # Recorded runs go on as soon as the runtime is open, and may need the values.
-        self._loader.values |= await self._values.payloads(self._order.namespace)
+        with suppress(SealError):  # of which the resident runtime tells, who reads them, too
+            found = await self._values.payloads(self._order.namespace)
+            self._loader.values = found | self._given
         observers = (self._telemetry.observer, self._session, self._view)
         return Runtime(
             self._store,
@@ -157,8 +161,8 @@ class _Serving:
             runtime,
             self._order.namespace,
             values=self._values,
+            given=self._given,
             env=self._order.variables,
-            drain_seconds=self._order.drain_seconds,
         )
         self._view.follow(resident)
         if self._session is not None:
@@ -173,10 +177,28 @@ class _Serving:
         await session.converse(
             typed_lines(session.complete) if _has_prompt(self._app) else piped_lines(sys.stdin.fileno())
         )
-        self._stop.set()
-        self._view.stopping()
+        self._begin_to_stop()
+
+    def _say(self, text: str) -> None:
+        """Show what the debugger has to say; where nobody reads it any more, that is the end."""
+        try:
+            self._app.console.out(text)
+        except (OSError, PenstockError):
+            self._begin_to_stop()
 
     # --- the end ----------------------------------------------------------------------
+
+    async def _stopped(self, helpers: Sequence[asyncio.Task[None]]) -> None:
+        """Return when the word to stop has come. What goes wrong with a helper is raised."""
+        stop = asyncio.ensure_future(self._stop.wait())
+        waiting = {stop, *helpers}
+        try:
+            while not self._stop.is_set():
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for each in done:
+                    each.result()
+        finally:
+            stop.cancel()
 
     def _signals(self) -> AbstractContextManager[None]:
         handlers = {number: partial(self._heed, number) for number in (signal.SIGINT, *LEAVE)}
@@ -187,8 +209,13 @@ class _Serving:
             self._app.console.hang_up()
         if self._stop.is_set():
             leave_at_once(Exit.CANCELLED)
-        self._stop.set()
-        self._view.stopping()
+        self._begin_to_stop()
+
+    def _begin_to_stop(self) -> None:
+        if not self._stop.is_set():
+            self._telemetry.health.drain()  # first of all, so that nobody sends new work here
+            self._stop.set()
+            self._view.stopping()
 
     def _say_stuck(self) -> None:
         self._app.console.say("left at once; recorded runs go on at the next start")

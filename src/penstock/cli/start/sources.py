@@ -73,9 +73,13 @@ class _File(NamedTuple):
 
 
 def documents_in(folder: Path) -> list[Path]:
-    """The documents directly in a folder, by name; hidden files are none."""
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    )
+    """The documents directly in a folder, by name; hidden files are none. Raises DocumentError."""
+    try:
+        return sorted(
+            file
+            for file in folder.iterdir()
+            if file.suffix in SUFFIXES and not file.name.startswith(".") and file.is_file()
+        )
+    except OSError as error:
+        message = f"{folder}: the folder cannot be read: {error.strerror or error}"
+        raise DocumentError([Problem(message, hint="check its owner and mode")]) from error

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from penstock.engine.kind import Trigger
 from penstock.engine.observer import Observer
 
@@ -49,7 +51,7 @@ class View(Observer):
     def reloaded(self, namespace: str, changes: int, seconds: float, error: Error | None) -> None:
         """Tell what is different since the last time, and where triggers are now."""
         assert self._resident is not None
-        before, self._reports = self._reports, self._resident.table.reports
+        before, self._reports = self._reports, self._masked(self._resident.table.reports)
         self.changed(before, self._reports, seconds)
         places = self._described()
         for key, place in places.items():
@@ -63,10 +65,22 @@ class View(Observer):
     def serves(self, key: str, kind: str, place: str) -> None:
         """A trigger is open. place: where or when it starts processes, if it says so."""
 
+    def _masked(self, reports: Mapping[str, Report]) -> dict[str, Report]:
+        return {
+            key: msgspec.structs.replace(report, reason=self._hide(report.reason))
+            for key, report in reports.items()
+        }
+
+    def _hide(self, text: str) -> str:
+        """The text without secrets."""
+        assert self._resident is not None
+        redactor = self._resident.roots.flow.redactor
+        return text if redactor is None else redactor.text(text)
+
     def _described(self) -> dict[str, str]:
         assert self._resident is not None
         return {
-            key: symbol.node.describe()
+            key: self._hide(symbol.node.describe())
             for key, symbol in self._resident.table.symbols.items()
             if isinstance(symbol.node, Trigger)
         }

@@ -52,10 +52,13 @@ async def _merged(shelf: Shelf, data: Payload, *, namespace: str, file: str) -> 
     merged: list[Payload] = []
     for index, part in enumerate(data if isinstance(data, list) else [data]):
         path = (index,) if isinstance(data, list) else ()
-        fields = Fields.of(part or "", path, findings, "a part of a document (a mapping)")
+        if not isinstance(part, dict):
+            findings.expected("a part of a document (a mapping)", part, path)
+            continue
+        fields = Fields(part, path, findings)
         id_, name = fields.text("id"), fields.text("name") or fields.text("flow")
         own = fields.text("namespace") or namespace or DEFAULT_NAMESPACE
-        if fields.data and fields.lacks("id", "name", "flow"):
+        if fields.lacks("id", "name", "flow"):
             fields.missing("name", hint="say which one with `id` or `name`")
         if not findings.problems:
             entry = await shelf.by_id(id_) if id_ else await shelf.one(name, namespace=own)

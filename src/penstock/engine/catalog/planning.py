@@ -142,18 +142,19 @@ def _refuse_stale(steps: Sequence[Step]) -> None:
     ]
     if not stale:
         return
-    lines = [
-        f"{draft.place}: {draft.label} was made from revision {draft.revision}, "
-        + (f"but is at revision {found} by now" if found else "but is not there any more")
-        for _, draft, found in stale
-    ]
     raise StoreConflict(
-        "\n".join(lines),
+        "\n".join(_stale(draft, found) for _, draft, found in stale),
         field="revision",
         write=stale[0][0],
         found=stale[0][2],
         remedy="look at it again and take over what changed; without `revision` the last one wins",
     )
+
+
+def _stale(draft: Draft, found: int) -> str:
+    now = f"is at revision {found} by now" if found else "is not there any more"
+    told = f"{draft.label} was made from revision {draft.revision}, but {now}"
+    return ": ".join(filter(None, (str(draft.place), told)))  # what never was a text has no place
 
 
 def _pruned(steps: Sequence[Step], shelved: Shelved, prune: Prune) -> list[Step]:

@@ -70,8 +70,8 @@ class Draft:
     digest: equal for drafts that would run alike; it counts the values and the flows that the
     spec refers to. problems: what is wrong with the spec itself. missing: what it refers to and
     is not there, as words. secrets: what must not be shown. flows: those that its node calls.
-    calls: the keys of the flows of this namespace among them. values: the value documents that
-    it mentions.
+    calls: the references of all flows that are executed with it, those that these call
+    included. values: the value documents that it or one of these mentions.
     """
 
     __slots__ = (
@@ -149,14 +149,7 @@ class Drafter:
     def draft(self, sheet: Sheet) -> Draft:
         """Decode one sheet. Whatever is wrong with it is in the draft."""
         draft = Draft(sheet)
-        draft.values = frozenset(_mentioned(sheet.document))
-        wanted: set[str] = set()
-
-        def find(reference: str, inner: Binder) -> Flow:
-            wanted.add(reference)
-            return self.find(reference, inner)
-
-        binder = Binder(find)
+        binder = Binder(self.find)
         try:
             examination = examine_data(sheet.document, file=sheet.key)
             document, findings = examination.document, examination.findings
@@ -167,7 +160,10 @@ class Drafter:
         except DocumentError as error:
             draft.problems = error.problems
         draft.flows = tuple(binder.found)
-        draft.calls = frozenset(wanted)
+        draft.calls = frozenset(binder.wanted)
+        called = (self._flows[name].document for name in draft.calls if name in self._flows)
+        draft.values = frozenset(_mentioned([sheet.document, *called]))
+        draft.digest = self._digest(draft, binder)
         if draft.missing:  # what is wrong may only follow from that
             draft.problems = ()
             draft.node = None
@@ -195,10 +191,11 @@ class Drafter:
         draft.face = decoder.interface(spec, draft.node)
         draft.secrets = frozenset(decoder.secrets)
         draft.missing = tuple(sorted(decoder.missing | binder.missing))
-        draft.digest = self._digest(draft, spec, binder)
 
-    def _digest(self, draft: Draft, spec: NodeSpec, binder: Binder) -> str:
-        parts = [digest(spec), *(digest(flow) for _, flow in sorted(binder.called.items()))]
+    def _digest(self, draft: Draft, binder: Binder) -> str:
+        if draft.spec is None:
+            return ""
+        parts = [digest(draft.spec), *(digest(flow) for _, flow in sorted(binder.called.items()))]
         known = {name: self._values[name] for name in sorted(draft.values) if name in self._values}
         parts.append(msgspec.json.encode(known, order="deterministic").decode())
         parts.append(
@@ -227,6 +224,7 @@ class Drafter:
             )
         finally:
             binder.missing |= inner.missing
+            binder.wanted |= inner.wanted
         binder.called[reference] = flow.spec
         return flow
 

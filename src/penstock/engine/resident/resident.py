@@ -37,9 +37,10 @@ RETRY_SECONDS: Final = 1.0
 class Resident:
     """Serves a namespace from `async with` to its end.
 
-    runtime: executes the processes; it must be open. values: the value documents. env: texts
-    that every spec sees as variables. drain_seconds: how long processes may go on with a node
-    that was replaced or is to go.
+    runtime: executes the processes; it must be open. values: the value documents of the
+    store. given: others by name, which win over those. env: texts that every spec sees as
+    variables. drain_seconds: how long processes may go on with a node that was replaced or is
+    to go.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Resident:
         namespace: str,
         *,
         values: Values,
+        given: Mapping[str, Payload] | None = None,
         env: Mapping[str, str] | None = None,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
@@ -58,6 +60,7 @@ class Resident:
         self._scheme = runtime.loader.scheme
         self._specs = Specs(runtime.store, scheme=self._scheme, clock=runtime.clock)
         self._value_store = values
+        self._given = dict(given or {})
         self._values: dict[str, Payload] = {}
         self._ambient = {name: EnvRef(data=text) for name, text in (env or {}).items()}
         self._sheets: dict[str, Sheet] = {}  # by id
@@ -169,7 +172,7 @@ class Resident:
     async def _read_values(self) -> None:
         """The values that specs see. One that cannot be opened is as one that is not there."""
         try:
-            self._values = await self._value_store.payloads(self.namespace)
+            self._values = {**await self._value_store.payloads(self.namespace), **self._given}
         except StoreError:
             raise
         except PenstockError as error:
@@ -183,8 +186,7 @@ class Resident:
         began = clock.monotonic()
         before = self.table.reports
         self._drafts = self._draft_all(values_changed=values_changed)
-        secrets = {secret for draft in self._drafts.values() for secret in draft.secrets}
-        self.roots.flow.redactor = Redactor(secrets) or None
+        self.roots.flow.redactor = Redactor(self.table.secrets(self._drafts)) or None
         await self.table.update(self._drafts)
         observer = self.runtime.observer
         if observer is not None:
@@ -248,13 +250,11 @@ class Resident:
         """Tell the observer which symbols have another status now."""
         observer = self.runtime.observer
         assert observer is not None
-        redactor = self.roots.flow.redactor
         for key, report in self.table.reports.items():
             known = before.get(key)
             if known is None or (known.status, known.reason) != (report.status, report.reason):
-                reason = report.reason if redactor is None else redactor.text(report.reason)
                 subject = Subject(self.namespace, key)
-                observer.symbol_changed(subject, report.kind, report.status, reason)
+                observer.symbol_changed(subject, report.kind, report.status, report.reason)
         for key in before.keys() - self.table.reports.keys():
             observer.symbol_changed(Subject(self.namespace, key), before[key].kind, "", "")
 

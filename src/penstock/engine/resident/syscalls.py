@@ -335,11 +335,14 @@ def _taken(payload: Payload, kind: Any) -> Any:
     try:
         return msgspec.convert(payload, kind)
     except msgspec.ValidationError as error:
-        raise NodeError(f"{error}", code=INVALID, details={"reason": "inputs"}) from error
+        raise NodeError(
+            f"{error}", code=INVALID, details={"reason": "inputs"},
+            remedy=f"send a mapping of {', '.join(f'`{name}`' for name in kind.__struct_fields__)}",
+        ) from error  # fmt: skip
 
 
 def _refuse_nothing(payload: Payload, what: str) -> None:
-    if payload is None or payload == []:
+    if payload in (None, [], {}):
         raise NodeError(
             f"there are no {what} in the payload", code=INVALID, details={"reason": "inputs"},
             remedy="send one mapping, or a list of them",

@@ -158,6 +158,15 @@ class SymbolTable:
             return draft
         return self._good[key] if self._has_other(key) else draft.without_node()
 
+    def secrets(self, drafts: Mapping[str, Draft]) -> set[str]:
+        """What must not be shown of these drafts, nor of those that may serve on in their place."""
+        return {
+            secret
+            for each in (drafts, self._good)
+            for draft in each.values()
+            for secret in draft.secrets
+        }
+
     # --- loading ------------------------------------------------------------------
 
     async def _load_all(self, symbols: list[Symbol]) -> dict[str, Symbol] | None:
@@ -332,6 +341,7 @@ class SymbolTable:
             reason = f"{wrong} (revision {serving} serves on)" if serving else wrong
         elif key not in self.symbols:
             status, reason = Status.WAITING, _lacks(draft, verdict, wanted)
+        redactor = self.roots.flow.redactor  # a failure to load may quote what it was given
         return Report(
             key=key,
             id=sheet.id,
@@ -339,7 +349,7 @@ class SymbolTable:
             revision=sheet.revision,
             serving=serving,
             status=status,
-            reason=reason,
+            reason=reason if redactor is None else redactor.text(reason),
         )
 
     def _wrong_with(self, draft: Draft, verdict: Verdict | None) -> str:

@@ -9,6 +9,7 @@ from penstock.core.payload import Payload, normalise
 
 if TYPE_CHECKING:
     import jinja2
+    from jinja2.runtime import Context
 
     from penstock.kinds.languages import Options, Program
 
@@ -40,7 +41,7 @@ def _names(payload: Payload) -> dict[str, Any]:
 
 
 def _environment(*, native: bool) -> jinja2.Environment:
-    from jinja2 import StrictUndefined
+    from jinja2 import StrictUndefined, pass_context
     from jinja2.nativetypes import NativeEnvironment
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -50,9 +51,14 @@ def _environment(*, native: bool) -> jinja2.Environment:
     class NativeSandbox(ImmutableSandboxedEnvironment, NativeEnvironment):
         """The same, answering values."""
 
+    @pass_context
+    def put_out(context: Context, value: Any) -> Any:  # noqa: ARG001 - see below
+        return value
+
     kind = NativeSandbox if native else Sandbox
-    # Constants are not computed ahead: `{{ 9 ** 99999999 }}` would be, when a document is read.
-    return kind(undefined=StrictUndefined, autoescape=False, optimized=False)
+    # Nothing is computed ahead: `{{ 9 ** 99999999 }}` would be, when a document is read. What
+    # takes part in the output must seem to depend on the context for that.
+    return kind(undefined=StrictUndefined, autoescape=False, optimized=False, finalize=put_out)
 
 
 def _failure(error: Exception) -> NodeError:
