@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from penstock.core.clock import Clock
     from penstock.core.store import Store
     from penstock.engine.catalog.draft import Change
+    from penstock.engine.catalog.values import Values
     from penstock.engine.flow import Flow
     from penstock.engine.observer import Observer
     from penstock.engine.resident.resident import Resident
@@ -42,7 +43,8 @@ class Runtime(engine.Runtime):
     recovered. kinds: modules or files with more kinds. values: value documents for `env`.
     recover: go on with unfinished runs that no live process executes. evict_after: seconds
     after which a run that only waits leaves memory. observer: told of what happens, such as
-    `penstock.telemetry` makes them.
+    `penstock.telemetry` makes them. keys: what the values of the store are opened with; by
+    default those of PENSTOCK_KEY or of the usual file.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class Runtime(engine.Runtime):
         evict_after: float = 5.0,
         probe: Callable[[str], None] = no_probe,
         observer: Observer | None = None,
+        keys: KeySource | None = None,
     ) -> None:
+        opened = open_store(store) if isinstance(store, str) else store
         super().__init__(
-            open_store(store) if isinstance(store, str) else store,
+            opened,
             loader=Loader(scheme or standard_scheme(*kinds), values=values),
             flows=flows,
             clock=clock,
@@ -68,13 +72,24 @@ class Runtime(engine.Runtime):
             evict_after=evict_after,
             probe=probe,
             observer=observer,
+            values_of=lambda namespace: self._values().payloads(namespace),
         )
+        self._keys = keys
+
+    def _values(self) -> Values:
+        import os
+
+        from penstock.engine.catalog.values import Values
+        from penstock.store.keys import usual_keys
+        from penstock.store.vault import Vault
+
+        keys = self._keys or usual_keys(os.environ)
+        return Values(self.store, vault=Vault(keys), clock=self.clock)
 
     def serve(
         self,
         namespace: str = DEFAULT_NAMESPACE,
         *,
-        keys: KeySource | None = None,
         env: Mapping[str, str] | None = None,
         drain_seconds: float = 30.0,
     ) -> Resident:
@@ -84,21 +99,15 @@ class Runtime(engine.Runtime):
                 print(shop.reports)
                 await asyncio.Event().wait()
 
-        keys: what values are opened with; by default those of PENSTOCK_KEY or of the usual
-        file. env: texts that every spec sees as variables. drain_seconds: how long processes
+        env: texts that every spec sees as variables. drain_seconds: how long processes
         may go on with a node that was replaced or is to go.
         """
-        import os
-
-        from penstock.engine.catalog.values import Values
         from penstock.engine.resident.resident import Resident
-        from penstock.store.keys import usual_keys
-        from penstock.store.vault import Vault
 
         return Resident(
             self,
             namespace,
-            values=Values(self.store, vault=Vault(keys or usual_keys(os.environ)), clock=self.clock),
+            values=self._values(),
             env=env,
             drain_seconds=drain_seconds,
         )

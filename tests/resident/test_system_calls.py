@@ -61,6 +61,6 @@ async def test_a_conflict_is_told_without_a_place_where_there_is_no_text(home: W
 
 
 @pytest.mark.parametrize("payload", [None, "x", {"bogus": 1}])
-async def test_a_process_that_is_asked_for_wrongly_says_how_to_ask(home: World, payload: Payload) -> None:
+async def test_who_asks_for_a_process_wrongly_is_told_how(home: World, payload: Payload) -> None:
     error = await refusal(home, "processes.create", payload)
     assert error.remedy == "send a mapping of `node`, `port`, `payload`, `flow`, `inputs`, `wait`"

@@ -58,6 +58,12 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
+async def settled() -> None:
+    """Let arrive what was sent. The kernel delivers at once; the loop needs some turns to see it."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 def echo(request: Request) -> Response:
     """The request's method, path and body, when the body came with the head."""
     text = f"{request.method} {request.path} ".encode()

@@ -12,7 +12,18 @@ from collections.abc import AsyncIterator
 
 import brotli
 import pytest
-from tests.server.serving import Gate, Wire, echo, echo_later, exchange, port_of, request, serving, until
+from tests.server.serving import (
+    Gate,
+    Wire,
+    echo,
+    echo_later,
+    exchange,
+    port_of,
+    request,
+    serving,
+    settled,
+    until,
+)
 
 from penstock.server.messages import Request, Response
 
@@ -293,7 +304,7 @@ async def test_a_client_that_reads_slowly_holds_the_stream_back() -> None:
         before = -1
         while before != made:  # the buffers between fill up, then nothing moves
             before = made
-            await asyncio.sleep(0.05)
+            await settled()
         assert made * 65536 < 64 << 20
         wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
         await until(lambda: made > before)

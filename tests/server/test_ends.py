@@ -19,6 +19,7 @@ from tests.server.serving import (
     port_of,
     request,
     serving,
+    settled,
     until,
 )
 
@@ -156,9 +157,9 @@ async def test_drain_reads_the_rest_of_a_request_that_was_begun() -> None:
         await wire.send(whole[:30])
         await other.send(whole[:-3])
         await until(lambda: server.connections == 2)
-        await asyncio.sleep(0.01)  # until both were read; nothing tells
+        await settled()
         draining = asyncio.create_task(server.drain(60))
-        await asyncio.sleep(0.01)
+        await settled()
         await wire.send(whole[30:])
         await other.send(whole[-3:])
         for each in (wire, other):
@@ -231,10 +232,10 @@ async def test_a_head_that_takes_too_long_is_a_408() -> None:
     async with serving(echo, clock=clock, head_seconds=10) as server, Wire(server) as wire:
         await wire.send(b"GET / HTTP/1.1\r\n")
         for _ in range(3):  # a byte now and then gains no time
-            await asyncio.sleep(0.005)
+            await settled()
             clock.advance(3)
             await wire.send(b"X")
-        await asyncio.sleep(0.005)
+        await settled()
         clock.advance(3)
         answer = await wire.answer()
         assert (answer.status, answer.headers["connection"]) == (408, "close")
@@ -271,10 +272,10 @@ async def test_a_body_that_stalls_is_a_408() -> None:
     async with serving(echo_later, clock=clock, body_seconds=30) as server, Wire(server) as wire:
         await wire.send(request("POST", "/", b"a" * 100)[:-80])
         for _ in range(4):
-            await asyncio.sleep(0.005)
+            await settled()
             clock.advance(20)
             await wire.send(b"a")
-        await asyncio.sleep(0.005)
+        await settled()
         clock.advance(32)
         assert (await wire.answer()).status == 408
         assert await wire.closed() == b""
@@ -316,7 +317,7 @@ async def test_a_client_that_takes_nothing_of_its_answer_is_cut() -> None:
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await wire.send(request())
         await until(lambda: server.connections)
-        await asyncio.sleep(0.05)  # the buffers between fill up
+        await settled()  # the buffers between fill up
         clock.advance(20)
         assert server.connections
         clock.advance(40)

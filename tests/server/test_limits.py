@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from tests.server.serving import Gate, Wire, echo, echo_later, exchange, request, serving, until
+from tests.server.serving import Gate, Wire, echo, echo_later, exchange, request, serving, settled, until
 
 from penstock.server.messages import Request, Response
 
@@ -148,7 +148,7 @@ async def test_requests_that_wait_are_bounded() -> None:
         blocked = asyncio.create_task(wire.send(request("GET", "/x", None, "X: " + "a" * 5000) * 4000))
         while True:  # until the client cannot send any more
             size = wire.writer.transport.get_write_buffer_size()
-            await asyncio.sleep(0.05)
+            await settled()
             if size and size == wire.writer.transport.get_write_buffer_size():
                 break
         assert not blocked.done()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.server.serving import PATIENCE_SECONDS, Wire, port_of, request, serving, until
+from tests.server.serving import PATIENCE_SECONDS, Wire, port_of, request, serving, settled, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
@@ -334,7 +334,7 @@ async def test_silence_is_met_with_a_ping_and_then_the_end() -> None:
         clock.advance(22)
         assert await wire.reader.readexactly(2) == b"\x89\0"
         await wire.send(b"\x8a\x80\0\0\0\0")  # pong
-        await asyncio.sleep(0.01)
+        await settled()
         clock.advance(22)
         assert await wire.reader.readexactly(2) == b"\x89\0"
         clock.advance(22)
@@ -397,7 +397,7 @@ async def test_small_messages_that_are_large_inside_wait_until_they_are_wanted()
         try:
             for _ in range(100):
                 await client.send(bytes(1 << 20))  # about a kilobyte on the wire
-            await asyncio.sleep(0.05)  # all that is read is read
+            await settled()  # all that is read is read
             held = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
@@ -430,7 +430,7 @@ async def test_a_slow_client_holds_the_conversation_back() -> None:
         before = -1
         while before != sent:
             before = sent
-            await asyncio.sleep(0.05)
+            await settled()
         assert sent * 65536 < 64 << 20
         wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
         await until(lambda: sent > before)

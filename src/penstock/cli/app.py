@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,16 @@ class App:
         from penstock.store.vault import Vault
 
         return Vault(self.keys())
+
+    def values_of(self, store: Store) -> Callable[[str], Awaitable[dict[str, Payload]]]:
+        """What finds the values of a namespace in a store, when a run wants some."""
+
+        async def payloads(namespace: str) -> dict[str, Payload]:
+            from penstock.engine.catalog.values import Values
+
+            return await Values(store, vault=self.vault()).payloads(namespace)
+
+        return payloads
 
     def scheme(self) -> Scheme:
         """The kinds that the settings make known. Raises SettingsError."""

@@ -34,7 +34,9 @@ def run_in_foreground(
 
     async def main() -> Exit:
         store = app.open_store(create=create)
-        async with Runtime(store, loader=loader, recover=False) as runtime:
+        async with Runtime(
+            store, loader=loader, recover=False, values_of=app.values_of(store)
+        ) as runtime:
             run = await begin(runtime)
             if not quiet and not events and store.durable:
                 await _tell_of_orphans(app, store)

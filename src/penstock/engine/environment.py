@@ -103,6 +103,20 @@ class Environment:
         self._secrets.update(text for text in _texts(value) if text not in literal)
 
 
+def mentioned(document: Any) -> Iterator[str]:
+    """The value documents that the `env` of a spec, or of any spec inside of it, refers to."""
+    if isinstance(document, list):
+        for item in document:
+            yield from mentioned(item)
+    elif isinstance(document, dict):
+        env = document.get("env")
+        for ref in env.values() if isinstance(env, dict) else ():
+            if isinstance(ref, dict):
+                yield from (str(ref[word]) for word in ("name", "id") if ref.get(word))
+        for item in document.values():
+            yield from mentioned(item)
+
+
 def _document(ref: EnvRef) -> str:
     """The name or id of the value document, or empty for a literal."""
     return ref.name or ref.id

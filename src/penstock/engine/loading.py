@@ -70,13 +70,17 @@ class Loader:
             raise examination.refusal()
         return document
 
-    def restore(self, document: dict[str, Any]) -> Flow:
-        """The flow of a revision that the store kept."""
+    def restore(self, document: dict[str, Any], *, values: Mapping[str, Payload] | None = None) -> Flow:
+        """The flow of a revision that the store kept.
+
+        values: those of its namespace; the loader's own win over them.
+        """
         if "reference" in document:
             return _restore_python(document)
         spec = from_document(document)
         folder = Path(document["folder"]) if "folder" in document else None
-        return self._compile(spec, Binder(self._find, folder=folder, known=spec.called))
+        own = self if values is None else Loader(self.scheme, values={**values, **self.values})
+        return own._compile(spec, Binder(own._find, folder=folder, known=spec.called))
 
     def compile(self, spec: FlowSpec, *, folder: Path | None = None) -> Flow:
         """The flow of a spec. Raises DocumentError."""

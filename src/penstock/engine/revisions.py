@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import RunNotFound
+from penstock.core.payload import Payload
 from penstock.core.policies import Record
+from penstock.core.spec import DEFAULT_NAMESPACE
+from penstock.engine.environment import mentioned
 
 if TYPE_CHECKING:
     from penstock.core.store import RunRow, Store
@@ -16,10 +19,25 @@ if TYPE_CHECKING:
     from penstock.engine.loading import Loader
 
 
-class Revisions:
-    """Flows by revision. A run keeps the revision that it started with."""
+ValuesOf = Callable[[str], Awaitable[Mapping[str, Payload]]]
+"""The value documents of a namespace, by name and by id."""
 
-    def __init__(self, store: Store, loader: Loader, flows: Iterable[Flow]) -> None:
+
+class Revisions:
+    """Flows by revision. A run keeps the revision that it started with.
+
+    values_of: where the flows of a namespace find the values that the loader does not have.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        loader: Loader,
+        flows: Iterable[Flow],
+        *,
+        values_of: ValuesOf | None = None,
+    ) -> None:
+        self._values_of = values_of
         self._store = store
         self._loader = loader
         self._flows: dict[str, Flow] = {flow.revision: flow for flow in flows}
@@ -52,8 +70,15 @@ class Revisions:
             document = await self._store.revision(row.revision)
             if document is None:
                 raise RunNotFound(f"the store does not hold revision {row.revision} of run `{row.fid}`")
-            flow = self._flows[row.revision] = self._loader.restore(document)
+            flow = self._flows[row.revision] = await self._restore(document)
         return flow
+
+    async def _restore(self, document: dict[str, Any]) -> Flow:
+        """The flow with the values of its namespace, where it wants any."""
+        values = None
+        if self._values_of is not None and any(mentioned(document)):
+            values = await self._values_of(document.get("namespace", DEFAULT_NAMESPACE))
+        return self._loader.restore(document, values=values)
 
     def _by_name(self, name: str) -> Flow | None:
         flows = (flow for flow in self._flows.values() if flow.source == "python")

@@ -30,7 +30,7 @@ from penstock.engine.observer import Observer, Subject
 from penstock.engine.outcome import outcome_of
 from penstock.engine.recovery import RESIDENT, Recovery
 from penstock.engine.replay import Replay
-from penstock.engine.revisions import Revisions
+from penstock.engine.revisions import Revisions, ValuesOf
 from penstock.engine.run import Run
 from penstock.engine.stream import Streams
 
@@ -55,7 +55,8 @@ class Runtime:
     recover: go on with every unfinished run that no live runtime owns. evict_after:
     seconds that a run which only waits stays in memory. probe: called with the name of
     each point at which a test may want to crash. observer: told of what happens.
-    inspector: asked at every port that a packet passes; it slows everything down.
+    inspector: asked at every port that a packet passes; it slows everything down. values_of:
+    the values of a namespace, for runs whose flows want some that the loader does not have.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Runtime:
         probe: Callable[[str], None] = no_probe,
         observer: Observer | None = None,
         inspector: Inspector | None = None,
+        values_of: ValuesOf | None = None,
     ) -> None:
         self.store = store
         self.loader = loader
@@ -89,7 +91,7 @@ class Runtime:
             clock=self.clock,
             observer=observer,
         )
-        self.revisions = Revisions(store, loader, flows)
+        self.revisions = Revisions(store, loader, flows, values_of=values_of)
         self._recovery = Recovery(self)
         self._recover = recover
         self._executions: dict[str, Execution] = {}

@@ -105,7 +105,9 @@ def _resume_all(app: App, loader: Loader, *, quiet: bool) -> Exit:
 
     async def main() -> Exit:
         store = app.open_store(create=False)
-        async with Runtime(store, loader=loader, recover=False) as runtime:
+        async with Runtime(
+            store, loader=loader, recover=False, values_of=app.values_of(store)
+        ) as runtime:
             resumed = await runtime.resume_all()
             if not resumed:
                 if not quiet:

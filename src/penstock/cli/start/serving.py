@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
@@ -101,7 +101,7 @@ class _Serving:
             applying = self._applying()
             if self._order.paths:
                 await applying.once()
-            runtime = await stack.enter_async_context(await self._make_runtime())
+            runtime = await stack.enter_async_context(self._make_runtime())
             self._resident = self._make_resident(runtime)
             async with self._resident:
                 self._telemetry.health.serve()
@@ -143,17 +143,14 @@ class _Serving:
             view=self._view,
         )
 
-    async def _make_runtime(self) -> Runtime:
-        # Recorded runs go on as soon as the runtime is open, and may need the values.
-        with suppress(SealError):  # of which the resident runtime tells, who reads them, too
-            found = await self._values.payloads(self._order.namespace)
-            self._loader.values = found | self._given
+    def _make_runtime(self) -> Runtime:
         observers = (self._telemetry.observer, self._session, self._view)
         return Runtime(
             self._store,
             loader=self._loader,
             observer=together(*(each for each in observers if each is not None)),
             inspector=None if self._session is None else self._session.debugger,
+            values_of=self._values.payloads,
         )
 
     def _make_resident(self, runtime: Runtime) -> Resident:

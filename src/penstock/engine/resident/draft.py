@@ -17,6 +17,7 @@ from penstock.engine.binding import Binder
 from penstock.engine.catalog.stored import kind_of
 from penstock.engine.compiler import compile_spec
 from penstock.engine.decoding import Decoder
+from penstock.engine.environment import mentioned
 from penstock.engine.interface import Interface
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class Drafter:
         draft.flows = tuple(binder.found)
         draft.calls = frozenset(binder.wanted)
         called = (self._flows[name].document for name in draft.calls if name in self._flows)
-        draft.values = frozenset(_mentioned([sheet.document, *called]))
+        draft.values = frozenset(mentioned([sheet.document, *called]))
         draft.digest = self._digest(draft, binder)
         if draft.missing:  # what is wrong may only follow from that
             draft.problems = ()
@@ -238,17 +239,3 @@ def _entry(flow: FlowSpec) -> NodeSpec:
 
 def _only(nodes: tuple[NodeSpec, ...]) -> NodeSpec | None:
     return nodes[0] if nodes else None
-
-
-def _mentioned(document: Any) -> Iterator[str]:
-    """The value documents that a document refers to, at any depth."""
-    if isinstance(document, list):
-        for item in document:
-            yield from _mentioned(item)
-    elif isinstance(document, dict):
-        env = document.get("env")
-        for ref in env.values() if isinstance(env, dict) else ():
-            if isinstance(ref, dict):
-                yield from (str(ref[word]) for word in ("name", "id") if ref.get(word))
-        for item in document.values():
-            yield from _mentioned(item)

@@ -177,7 +177,6 @@ class Resident:
             raise
         except PenstockError as error:
             self._failed("", error)
-        self.runtime.loader.values = {**self.runtime.loader.values, **self._values}
 
     # --- reloading ----------------------------------------------------------------
 
