@@ -1,14 +1,16 @@
 """What root processes see of a graph that changes around them, and what becomes of their failures."""
 
 import asyncio
+from typing import ClassVar
 
 import pytest
 
 from penstock.core.errors import NodeError
 from penstock.core.events import EventType
+from penstock.core.payload import Payload
 from penstock.core.states import RunState
 from penstock.testing.clock import FakeClock
-from tests.resident.world import Held, World, bell, tag, world
+from tests.resident.world import Bell, Held, World, bell, tag, world
 
 
 def held(home: World, key: str = "h") -> Held:
@@ -239,3 +241,36 @@ async def test_the_triggers_of_a_flow_start_it(home: World) -> None:
     assert await home.ring(bell="second") == "hi"
     await home.delete("greet")
     assert not home.resident.table.symbols
+
+
+class Impatient(Bell, kind="impatient"):
+    """A bell that cuts off who waits for an answer when it closes, as listeners do at last."""
+
+    asked: ClassVar[asyncio.Task[Payload]]
+
+    async def close(self) -> None:
+        self.asked.cancel()
+        await asyncio.wait([self.asked])
+
+
+@pytest.mark.parametrize(
+    ("leaves", "state"), [("the asker", RunState.CANCELLED), ("the trigger", RunState.RUNNING)]
+)
+async def test_a_recorded_run_ends_with_its_asker_but_outlives_its_trigger(
+    home: World, leaves: str, state: RunState
+) -> None:
+    home.runtime.loader.scheme.add(Impatient)
+    delay = {"kind": "delay", "name": "d", "duration": "0.5s"}
+    await home.apply({**bell("d", durable=True), "kind": "impatient"}, delay)
+    Impatient.asked = asyncio.create_task(home.ring())
+    async with asyncio.timeout(10):
+        while not home.runtime.resident:
+            await asyncio.sleep(0)
+    if leaves == "the asker":
+        Impatient.asked.cancel()
+        await asyncio.wait([Impatient.asked])
+    else:
+        await home.delete_only("bell")
+    assert Impatient.asked.cancelled()
+    (row,) = await home.runtime.runs()
+    assert row.state is state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import errno
 import socket
 
 import pytest
@@ -108,7 +108,11 @@ async def test_an_address_of_another_machine_is_an_error() -> None:
         await server().bind("203.0.113.1", 0)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may listen on any port")
-async def test_a_port_of_the_administrators_is_an_error() -> None:
-    with pytest.raises(ListenError, match="this user may not"):
+async def test_a_port_of_the_administrators_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(_socket: socket.socket, _address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")  # as for all but root
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    with pytest.raises(ListenError, match="this user may not") as caught:
         await server().bind("127.0.0.1", 80)
+    assert "choose a higher one" in caught.value.remedy

@@ -55,19 +55,20 @@ def preorder(edges: Mapping[str, Sequence[str]], roots: Iterable[str]) -> list[s
 
 
 def dependencies_first(edges: Mapping[str, Sequence[str]], names: Sequence[str]) -> list[str]:
-    """The names so that each stands behind everything its edges lead to."""
-    finished: set[str] = set()
+    """The names so that each stands behind everything its edges lead to.
+
+    Where they lead in a circle, one of its names stands first.
+    """
+    entered: set[str] = set()
     order: list[str] = []
     for root in names:
         stack: list[tuple[str, bool]] = [(root, False)]
         while stack:
             name, expanded = stack.pop()
-            if name in finished:
-                continue
             if expanded:
-                finished.add(name)
                 order.append(name)
-                continue
-            stack.append((name, True))
-            stack.extend((target, False) for target in reversed(edges.get(name, ())))
+            elif name not in entered:
+                entered.add(name)
+                stack.append((name, True))
+                stack.extend((target, False) for target in reversed(edges.get(name, ())))
     return order

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -54,7 +54,7 @@ def link(drafts: Mapping[str, Draft]) -> dict[str, Verdict]:
     present: dict[str, NodeSpec] = {}
     life: dict[str, list[Link]] = {key: [] for key in specs}
     for key, spec in specs.items():
-        resolved = [_settled(each, specs, by_id) for each in spec.links]
+        resolved = [_settled(each, drafts, by_id) for each in spec.links]
         missing[key] = tuple(dict.fromkeys(each.node for each in resolved if each.node not in drafts))
         life[key] = [each for each in resolved if each.port in LIFE_PORTS and each.node in specs]
         kept = tuple(
@@ -72,7 +72,7 @@ def link(drafts: Mapping[str, Draft]) -> dict[str, Verdict]:
         key: Verdict(
             links=tuple(wiring.outgoing[key]),
             life=tuple(_landed(each, wiring) for each in life[key]),
-            needs=_needs(key, specs[key], drafts[key], by_id),
+            needs=_needs(drafts[key], (_settled(each, drafts, by_id) for each in specs[key].links)),
             problems=tuple(problems.get(key, ())),
             missing=missing[key],
         )
@@ -114,17 +114,16 @@ def active(verdicts: Mapping[str, Verdict]) -> set[str]:
     return found
 
 
-def _settled(each: Link, specs: Mapping[str, NodeSpec], by_id: Mapping[str, str]) -> Link:
-    """A link by key, where it names an id."""
-    if each.node in specs or each.node not in by_id:
+def _settled(each: Link, keys: Container[str], by_id: Mapping[str, str]) -> Link:
+    """A link by key, where it names an id. A name goes before the id of another node."""
+    if each.node in keys or each.node not in by_id:
         return each
     return msgspec.structs.replace(each, node=by_id[each.node])
 
 
-def _needs(key: str, spec: NodeSpec, draft: Draft, by_id: Mapping[str, str]) -> tuple[str, ...]:
-    linked = (by_id.get(each.node, each.node) for each in spec.links)
-    called = (name for name in draft.calls if ":" not in name and name != key)
-    return tuple(dict.fromkeys((*linked, *called)))
+def _needs(draft: Draft, links: Iterable[Link]) -> tuple[str, ...]:
+    called = (name for name in draft.calls if ":" not in name and name != draft.key)
+    return tuple(dict.fromkeys((*(each.node for each in links), *called)))
 
 
 def _wire(drafts: Mapping[str, Draft], present: Mapping[str, NodeSpec]) -> tuple[Wiring, Findings]:

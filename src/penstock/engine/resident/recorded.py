@@ -74,8 +74,13 @@ class Recorder:
         self.runtime.own(self._wait_for(run, entry), f"penstock:{self.name(entry)}")
         return run
 
-    async def answer(self, entry: Entry, payload: Payload, *, trace: str = "") -> Payload:
-        """Start a run, and return its result. To be cancelled is to cancel it. Raises NodeError."""
+    async def answer(
+        self, entry: Entry, payload: Payload, *, outlives: Callable[[], bool], trace: str = ""
+    ) -> Payload:
+        """Start a run, and return its result. To be cancelled is to cancel it. Raises NodeError.
+
+        outlives: whether it goes on all the same, as who asks is cancelled for reasons of its own.
+        """
         run = await self.launch(entry, payload, trace=trace)
         try:
             return await run.result()
@@ -85,7 +90,8 @@ class Recorder:
         except (RunCancelled, RunTimeout) as failure:
             raise Error.from_exception(failure, node=entry.key).to_exception() from failure
         except asyncio.CancelledError:
-            await asyncio.shield(run.cancel("whoever asked for it has gone"))
+            if not outlives():
+                await asyncio.shield(run.cancel("whoever asked for it has gone"))
             raise
 
     def knows(self, entry: Entry) -> bool:

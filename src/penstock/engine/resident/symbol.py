@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum, auto
+from enum import IntEnum, StrEnum, auto
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -42,6 +42,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Stage(IntEnum):
+    """How far into its life a symbol is: what has to be undone at its end."""
+
+    NEW = auto()
+    LOADING = auto()
+    HOOKED = auto()
+    LIVE = auto()
+
+
 class Symbol:
     """A node of the graph that is or was active: spec, instance and links.
 
@@ -49,9 +58,10 @@ class Symbol:
     `term` links.
     """
 
-    __slots__ = ("draft", "life", "links", "needs")
+    __slots__ = ("draft", "life", "links", "needs", "stage")
 
     def __init__(self, draft: Draft, verdict: Verdict) -> None:
+        self.stage = Stage.NEW
         self.relink(draft, verdict)
 
     def relink(self, draft: Draft, verdict: Verdict) -> None:

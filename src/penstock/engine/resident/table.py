@@ -1,6 +1,6 @@
 """The symbol table: the live nodes of a namespace, and how they come and go.
 
-A change is carried out in this order: triggers that go, or are replaced, stop and leave;
+A change is carried out in this order: triggers that go, or are replaced, start nothing more;
 what is new is loaded, dependencies first and triggers last; then, in one turn of the loop,
 every trigger takes its new way; new triggers open; and what has gone or was replaced is
 unloaded, dependents first, when the last process that uses it has ended.
@@ -8,15 +8,14 @@ unloaded, dependents first, when the last process that uses it has ended.
 
 from __future__ import annotations
 
-import asyncio
-import functools
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.graph import dependencies_first
-from penstock.core.problems import Problem
 from penstock.engine.kind import Trigger
+from penstock.engine.resident import reasons
 from penstock.engine.resident.entry import Entry
+from penstock.engine.resident.lifecycle import Lifecycle
 from penstock.engine.resident.linking import Verdict, active, link
 from penstock.engine.resident.symbol import Report, Status, Symbol
 from penstock.engine.resident.ways import Ways
@@ -26,27 +25,25 @@ if TYPE_CHECKING:
     from penstock.engine.resident.roots import Roots
     from penstock.engine.resident.trigger import TriggerContext
 
-Hook = Callable[[Symbol], Awaitable[None]]
-
-TAKEN_DOWN: Final = "taken down"
-
 DRAIN_SECONDS: Final = 30.0
 """How long processes may go on with a node that was replaced or is to go."""
 
 
 class SymbolTable:
-    """The symbols of one namespace. Only one `update` is under way at a time.
+    """The symbols of one namespace. Its owner sees to it that one change follows another.
 
-    symbols: those that are active, by key. reports: what became of every spec. load_hooks and
-    unload_hooks: called with each symbol behind its `load` and before its `unload`.
-    attach: makes the context of a trigger. gone: told of entries that lead nowhere any more.
-    failed: called with what could not be done for a symbol that goes on all the same.
+    symbols: those that are active, by key. drafts: the newest of every spec. reports: what
+    became of them. load_hooks and unload_hooks: called with each symbol behind its `load` and
+    before its `unload`. renew: the same draft with an instance of its own. attach: makes the
+    context of a trigger. gone: told of entries that lead nowhere any more. failed: called with
+    what could not be done for a symbol that goes on all the same.
     """
 
     def __init__(
         self,
         roots: Roots,
         *,
+        renew: Callable[[Draft], Draft],
         attach: Callable[[Symbol], TriggerContext],
         gone: Callable[[Entry], None],
         failed: Callable[[str, BaseException], None],
@@ -54,23 +51,21 @@ class SymbolTable:
     ) -> None:
         self.roots = roots
         self.symbols: dict[str, Symbol] = {}
+        self.drafts: dict[str, Draft] = {}
         self.reports: dict[str, Report] = {}
-        self.load_hooks: list[Hook] = []
-        self.unload_hooks: list[Hook] = []
-        self.drain_seconds = drain_seconds
+        self._renew = renew
         self._attach = attach
         self._gone = gone
         self._failed = failed
+        self._lifecycle = Lifecycle(roots, self.symbols, failed=failed, drain_seconds=drain_seconds)
+        self.load_hooks = self._lifecycle.load_hooks
+        self.unload_hooks = self._lifecycle.unload_hooks
         self._contexts: dict[str, TriggerContext] = {}
-        self._newest: dict[str, Draft] = {}
         self._good: dict[str, Draft] = {}  # the last that was active
         self._refused: dict[str, tuple[str, str]] = {}  # digest and reason of what would not load
         self._linkless: dict[str, str] = {}  # why the newest cannot be linked
         self._down: set[str] = set()
-        self._changing = asyncio.Lock()
         self._ways = Ways(roots, {})
-        self._leaving: list[Entry] = []
-        self._unloading: set[asyncio.Task[None]] = set()
 
     # --- changing -----------------------------------------------------------------
 
@@ -215,11 +210,13 @@ class SymbolTable:
         for key in list(keys):
             symbol = self.symbols.pop(key)
             assert isinstance(symbol.node, Trigger)
+            context = self._contexts.pop(key, None)
+            if context is not None:
+                context.closing = True
             try:
                 await symbol.node.close()
             except Exception as error:
                 self._failed(key, error)
-            context = self._contexts.pop(key, None)
             if context is not None:
                 self._left(context.detach())
                 await context.end_tasks()

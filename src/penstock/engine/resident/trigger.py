@@ -57,6 +57,7 @@ class TriggerContext:
         self._entries: dict[str, Entry] = {}
         self._earlier: list[Entry] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.closing = False
 
     # --- asked by triggers --------------------------------------------------------
 
@@ -80,7 +81,7 @@ class TriggerContext:
         if entry is None:
             return None
         if self._durable:
-            return self._recorder.answer(entry, payload, trace=trace)
+            return self._recorder.answer(entry, payload, outlives=lambda: self.closing, trace=trace)
         if not entry.inline:
             return entry.answer(payload, fails=fails, trace=trace)
         try:

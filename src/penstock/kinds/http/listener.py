@@ -38,7 +38,8 @@ class Listener(Serving, kind="listener", aliases=("http.listener",)):
       under which the log has the rest. So is an `Error`, or an answer that HTTP cannot say.
 
     A process that is answered with a status of 400 or above has failed for what it has open: a
-    transaction is rolled back. A client that leaves cancels it.
+    transaction is rolled back. A client that leaves cancels it; when it is the listener that leaves,
+    what it has recorded goes on.
 
     Websockets are accepted where something hangs from `connect`, `message` or `disconnect`. Each
     message is a process with the handshake's mapping, its `connection` and, in `body`, the message;

@@ -66,8 +66,9 @@ class Child(asyncio.SubprocessProtocol):
         assert transport is not None
         if stdin is not None:
             pipe: Any = transport.get_pipe_transport(_STDIN)
-            pipe.write(stdin)
-            pipe.write_eof()
+            for feed in (lambda: pipe.write(stdin), pipe.write_eof):
+                if not pipe.is_closing():  # the child need not read, and may be over already
+                    feed()
         await self._over.wait()
         await _reached(self._silent, grace)
         if self._error is not None:
