@@ -135,7 +135,7 @@ def test_what_cannot_be_active_yet_is_written_with_a_warning(penstock: Penstock,
     done = penstock("apply", "specs", "-f", "graph.yaml")
 
     assert done.code == 0
-    assert "warning: default/a is waiting: `nowhere`\n" in done.err
+    assert "warning: default/a is waiting: `nowhere` is missing\n" in done.err
     assert "warning: default/b is broken: " in done.err
     assert "default/c is" not in done.err
     assert "warning" not in penstock("apply", "specs", "-f", "graph.yaml").err
@@ -176,8 +176,8 @@ def test_get_shows_a_table_with_what_each_spec_waits_for(penstock: Penstock, tmp
     assert head.split() == ["NAME", "KIND", "REVISION", "CHANGED", "STATUS", "ORIGIN"]
     assert [row[start : head.index("ORIGIN")].strip() for row in rows[:3]] == [
         "not served",
-        "not served; waiting: `nowhere`",
-        "not served; waiting: the value `token`",
+        "not served; waiting: `nowhere` is missing",
+        "not served; waiting: the value `token` is missing",
     ]
     assert rows[3][start:].startswith("not served; broken: ")
     assert "`nope`" in rows[3]

@@ -8,8 +8,14 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from tests.cli.started import Started
+
+from penstock.cli.documents.reported import reported
+from penstock.engine.catalog.stored import StoredSpec
+from penstock.engine.resident.symbol import Report, Status
+from penstock.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,7 +110,7 @@ def test_a_status_ends_with_the_runtime_that_is_killed(folder: Folder) -> None:
     served.process.wait()
     assert folder.status() == {
         "hello": "not served",
-        "idle": "not served; waiting: `nowhere`",
+        "idle": "not served; waiting: `nowhere` is missing",
         "web": "not served",
     }
 
@@ -165,6 +171,35 @@ def test_watching_tells_programs_of_a_new_status(folder: Folder) -> None:
     (found,) = json.loads(line_of(watching))
     assert (found["action"], found["name"], found["status"]) == ("status", "hello", "active")
     assert found["reports"][0]["serving"] == 1
+
+
+def spec_at(revision: int, key: str = "a") -> StoredSpec:
+    return StoredSpec(
+        id=key,
+        namespace="default",
+        name=key,
+        kind="nop",
+        revision=revision,
+        position=1,
+        at=1.0,
+        document={},
+    )
+
+
+async def told_of(*specs: StoredSpec, revision: int) -> list[str]:
+    """The statuses of specs where a runtime has `a` at a revision, and nothing else."""
+    store = MemoryStore()
+    report = Report(
+        key="a", id="a", kind="nop", revision=revision, serving=revision, status=Status.ACTIVE
+    )
+    await store.report("default", msgspec.json.encode([report]), at=1.0)
+    return [told.line for told in (await reported(store, specs)).values()]
+
+
+async def test_a_runtime_that_is_a_moment_behind_is_shown_as_such() -> None:
+    assert await told_of(spec_at(2), revision=2) == ["active"]
+    assert await told_of(spec_at(3), revision=2) == ["active: at revision 2"]
+    assert await told_of(spec_at(2), spec_at(1, "b"), revision=2) == ["active", "not loaded yet"]
 
 
 def line_of(process: Started) -> str:

@@ -83,6 +83,30 @@ async def test_a_flow_s_env_reaches_its_nodes_and_theirs_goes_first(runtime: Run
     assert (await told(runtime, text))["text"] == "outer inner"
 
 
+async def test_a_filled_text_is_read_as_what_its_field_wants(runtime: Runtime) -> None:
+    found: dict[str, Any] = {}
+
+    @node("take")
+    def take(*, port: int = 0, loud: bool = False, word: str = "", either: int | str = "") -> None:
+        found.update(port=port, loud=loud, word=word, either=either)
+
+    env = "{PORT: {name: api, data: '{{ .port }}'}, LOUD: {data: 'true'}}"
+    fields = "port: '{{ PORT }}', loud: '{{ LOUD }}', word: '{{ PORT }}', either: '{{ PORT }}'"
+    text = f"flow: f\nnodes:\n  - {{kind: take, name: a, env: {env}, {fields}}}\n"
+    await result_of(await runtime.start(graph(text, take, values=VALUES)))
+    assert found == {"port": 8080, "loud": True, "word": "8080", "either": "8080"}
+
+
+def test_a_filled_text_that_is_no_number_is_told_as_any_other() -> None:
+    @node("take")
+    def take(*, port: int = 0) -> None:
+        return None
+
+    text = "flow: f\nnodes:\n  - {kind: take, name: a, env: {P: {data: x}}, port: '{{ P }}'}\n"
+    with pytest.raises(DocumentError, match="expected a whole number"):
+        graph(text, take)
+
+
 def test_a_missing_value_is_named_with_the_nearest() -> None:
     text = "{flow: f, nodes: [{kind: say, name: a, env: {T: {name: apo}}, text: '{{ T }}'}]}"
     with pytest.raises(DocumentError, match=r"env `T` wants the value `apo`(.|\n)*did you mean `api`\?"):

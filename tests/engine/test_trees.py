@@ -17,9 +17,10 @@ from penstock.engine.firing import Failure
 from penstock.engine.journal import Committer, Journal
 from penstock.engine.kind import Action, Inputs, Outputs
 from penstock.engine.live import LiveRun
-from penstock.engine.plan import Called, Site
+from penstock.engine.plan import Called
 from penstock.engine.process import Process
 from penstock.engine.resident.roots import NamespaceFlow
+from penstock.engine.site import Site
 from penstock.engine.tree import is_tree, run_tree
 from penstock.store.memory import MemoryStore
 

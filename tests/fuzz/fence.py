@@ -42,8 +42,10 @@ def fence(folder: Path) -> None:
             _refuse_outside(args[0], inside)
         if event == "socket.getaddrinfo" and args[0] not in (None, "", *_LOOPBACK, b"127.0.0.1"):
             raise PermissionError("only this machine is looked up here")
-        if event == "socket.bind" and isinstance(args[1], tuple) and args[1][0] not in _LOOPBACK:
-            raise PermissionError("only this machine is served here")
+        if event == "socket.bind" and isinstance(args[1], tuple):
+            host, port = args[1][:2]
+            if host not in _LOOPBACK or port:
+                raise PermissionError("only this machine is served here, at a free port")
 
     sys.addaudithook(refuse)
 

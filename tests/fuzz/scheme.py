@@ -11,6 +11,8 @@ from penstock.core.errors import NodeError
 from penstock.engine.resident.trigger import TriggerContext
 from penstock.engine.scheme import Scheme
 from penstock.kinds import KINDS, standard_scheme
+from penstock.kinds.http.listener import Listener
+from penstock.kinds.http.webhook import Webhook
 from penstock.kinds.python import Python
 from penstock.kinds.watch.trigger import Watch
 
@@ -31,6 +33,20 @@ class StillWatch(Watch, kind="file.watch", aliases=Watch.aliases):
         """There is nothing to give back."""
 
 
+class FreeListener(Listener, kind="listener", aliases=Listener.aliases):
+    """Takes any free port: the one in the document may be somebody else's."""
+
+    async def listen(self, port: int) -> None:
+        await super().listen(0)
+
+
+class FreeWebhook(Webhook, kind="http.webhook", aliases=Webhook.aliases):
+    """The same for webhooks."""
+
+    async def listen(self, port: int) -> None:
+        await super().listen(0)
+
+
 class StillPython(Python, kind="python", aliases=Python.aliases):
     """Calls nothing: `os:abort` is a function, too."""
 
@@ -43,5 +59,5 @@ def tied_scheme() -> Scheme:
     scheme = standard_scheme()
     for name in KINDS:
         scheme.get(name)
-    scheme.add(StillWatch, StillPython)
+    scheme.add(StillWatch, StillPython, FreeListener, FreeWebhook)
     return scheme

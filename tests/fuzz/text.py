@@ -174,3 +174,11 @@ CHANGES: Final[tuple[Change, ...]] = (
     _replace(_NUMBER, NUMBERS), _replace(_WORD, TEXTS), _replace(_WORD, CODE), _insert(TEXTS),
     _insert(NUMBERS), _insert(CODE), _insert(STRUCTURE), _insert(STRUCTURE),
 )  # fmt: skip
+
+
+def encoded(text: str) -> bytes:
+    """The text as a file may hold it: what is no character becomes bytes that are not UTF-8."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

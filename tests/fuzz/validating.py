@@ -7,6 +7,7 @@ from pathlib import Path
 from penstock.core.errors import DocumentError
 from penstock.core.spec import digest, from_document, to_document
 from penstock.document.reader import Document
+from penstock.engine.decoding import FAULT
 from penstock.engine.loading import Loader
 
 
@@ -26,6 +27,7 @@ def explained(refusal: DocumentError) -> None:
     assert refusal.problems, "it is refused without a reason"
     for problem in refusal.problems:
         assert problem.message
+        assert problem.hint != FAULT, f"a kind failed: {problem}"
     str(refusal).encode()
 
 

@@ -9,35 +9,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.fuzz.report import Report
+
 CPU_SECONDS: Final = 5.0
 """What one input may cost. Processor time, because other programs share the machine."""
 WALL_SECONDS: Final = 60.0
 """After this, whatever it is doing, the process is ended and says where it was."""
-
-
-class Hung(AssertionError):
-    """An input took longer than it may."""
+LAST_INPUT: Final = "last-input"
+"""The file that keeps the input at work, so that it is there even if the process dies of it."""
 
 
 class Watchdog:
-    """Watches one input at a time.
-
-    The input is kept in a file while it is looked at, so that it can be found even if the
-    process dies of it. slowest: processor seconds and the beginning of the input that took most.
-    """
+    """Watches one input at a time, and counts them. folder: where the last input is kept."""
 
     def __init__(self, folder: Path) -> None:
-        self.kept = folder / "last-input"
+        self.kept = folder / LAST_INPUT
         self.inputs = 0
-        self.bytes = 0
-        self.slowest: tuple[float, bytes] = (0.0, b"")
+        self.size_bytes = 0
+        self.slowest_seconds = 0.0
 
     @contextmanager
-    def over(self, data: bytes) -> Iterator[None]:
-        """Count an input, and see to it that its end is seen. Raises Hung."""
-        self.kept.write_bytes(data)
+    def over(self, raw: bytes) -> Iterator[None]:
+        """Count an input, and see to it that its end is seen. Raises AssertionError."""
+        self.kept.write_bytes(raw)
         self.inputs += 1
-        self.bytes += len(data)
+        self.size_bytes += len(raw)
         faulthandler.dump_traceback_later(WALL_SECONDS, exit=True)
         began = time.process_time()
         try:
@@ -45,7 +41,15 @@ class Watchdog:
         finally:
             faulthandler.cancel_dump_traceback_later()
         taken = time.process_time() - began
-        if taken > self.slowest[0]:
-            self.slowest = taken, data[:2000]
-        if taken > CPU_SECONDS:
-            raise Hung(f"{taken:.1f} s for {len(data)} bytes")
+        self.slowest_seconds = max(self.slowest_seconds, taken)
+        assert taken <= CPU_SECONDS, f"{len(raw)} bytes took {taken:.1f} s"
+
+    def report(self, campaign: str, *, accepted: int) -> Report:
+        """What it has seen."""
+        return Report(
+            campaign=campaign,
+            inputs=self.inputs,
+            size_bytes=self.size_bytes,
+            accepted=accepted,
+            slowest_seconds=self.slowest_seconds,
+        )

@@ -349,3 +349,15 @@ def test_it_works_on_uvloop_too(ctx: RecordingContext) -> None:
     inputs = {"command": node.command, "args": None, "environment": None, "stdin": b"x" * 4_000_000}
     outputs = uvloop.run(node.run(inputs, ctx))
     assert outputs["stdout"] == "x" * 4_000_000 + "end\n"
+
+
+def test_a_child_that_is_over_before_it_is_fed_is_no_failure_on_uvloop(ctx: RecordingContext) -> None:
+    import uvloop
+
+    node = make(ShellExec, command="exit 0", grace="50ms")
+    inputs = {"command": node.command, "args": None, "environment": None, "stdin": b"x"}
+
+    async def often() -> list[int]:
+        return [(await node.run(inputs, ctx))["code"] for _ in range(100)]  # it is a race
+
+    assert uvloop.run(often()) == [0] * 100

@@ -111,8 +111,14 @@ class FakeTriggerContext:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+async def stop(trigger: Trigger) -> None:
+    """Have a trigger start nothing more, and wait for what it started."""
+    await trigger.close()
+    await trigger.drained()
+
+
 async def close(trigger: Trigger, ctx: FakeTriggerContext) -> None:
     """End a trigger as the runtime does."""
-    await trigger.close()
+    await stop(trigger)
     await ctx.end()
     await trigger.unload()

@@ -1,7 +1,8 @@
 """When nodes become active, in which order they come and go, and what is said of the others."""
 
-from penstock.engine.resident.symbol import Status, Symbol
 from tests.resident.world import World, bell, tag, world
+
+from penstock.engine.resident.symbol import Status, Symbol
 
 CHAIN = (bell("a"), tag("a", "b"), tag("b", "c"))
 

@@ -55,3 +55,13 @@ async def test_flows_that_would_call_each_other_in_a_circle_are_refused(home: Wo
     with pytest.raises(DocumentError, match="bottom → middle → bottom"):
         await home.apply(calling("bottom", "middle"))
     assert await home.ring() == 1
+
+
+async def test_a_flow_is_the_same_for_everybody_who_starts_it_until_it_changes(home: World) -> None:
+    await home.apply(answering("one", "1"))
+    flow = home.resident.flow("one")
+    assert home.resident.flow("one") is flow
+    await home.apply(answering("other", "1"))
+    assert home.resident.flow("one") is flow
+    await home.apply(answering("one", "2"))
+    assert await (await home.runtime.launch(home.resident.flow("one"), {})).result() == 2

@@ -4,13 +4,13 @@ import asyncio
 from typing import ClassVar
 
 import pytest
+from tests.resident.world import Bell, Held, World, bell, tag, world
 
 from penstock.core.errors import NodeError
 from penstock.core.events import EventType
 from penstock.core.payload import Payload
 from penstock.core.states import RunState
 from penstock.testing.clock import FakeClock
-from tests.resident.world import Bell, Held, World, bell, tag, world
 
 
 def held(home: World, key: str = "h") -> Held:

@@ -2,12 +2,13 @@
 
 import asyncio
 
+from tests.resident.world import OpenVault, bell, world
+
 from penstock.core.states import RunState
 from penstock.engine.catalog.values import Values
 from penstock.engine.loading import Loader
 from penstock.engine.runtime import Runtime
 from penstock.store.memory import MemoryStore
-from tests.resident.world import OpenVault, bell, world
 
 WAITING = {
     "kind": "delay", "name": "wait", "duration": "1ms", "links": {"out": "say"},

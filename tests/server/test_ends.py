@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.server.serving import (
@@ -93,13 +94,22 @@ async def test_a_connection_is_reset_and_nothing_is_left() -> None:
         assert gate.cancelled == gate.entered == 1
 
 
-async def test_a_handler_that_is_cancelled_by_others_ends_its_connection() -> None:
-    async def handler(_: Request) -> Response:
-        raise asyncio.CancelledError
+async def test_the_client_of_a_handler_that_somebody_else_cancels_may_come_again() -> None:
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def handler(request: Request) -> Response:
+        if tasks:
+            return Response(body=b"now")
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        task.cancel()
+        await asyncio.Event().wait()
+        raise AssertionError("it was cancelled")
 
     async with serving(handler) as server, Wire(server) as wire:
-        await wire.send(request())
-        assert await wire.closed() == b""
+        assert (await wire.ask(request())).status == 503
+        assert (await wire.ask(request())).body == b"now"
 
 
 async def test_tasks_have_the_name_of_their_request() -> None:

@@ -96,9 +96,11 @@ class NodeError(PenstockError):
     `code` is a short stable name of what went wrong (`timeout`, `http.status`, an
     exception's class name, …); conditions compare against it. `details` is a payload.
     `node` is the firing that failed first, when the failure came up from a child process.
+    `process` is the id of the root process that failed with it, where a trigger is told of it.
     """
 
     code = "error"
+    process = ""
 
     def __init__(
         self,

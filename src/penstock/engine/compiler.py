@@ -12,8 +12,8 @@ import msgspec
 
 from penstock.core.errors import DocumentError
 from penstock.core.graph import dependencies_first
-from penstock.core.payload import Payload, normalise
-from penstock.core.spec import FlowSpec, NodeSpec, digest
+from penstock.core.payload import Payload
+from penstock.core.spec import FlowSpec, digest
 from penstock.document.findings import Findings
 from penstock.engine.binding import Binder
 from penstock.engine.calls import check_calls
@@ -22,8 +22,9 @@ from penstock.engine.feeding import check_feeds, check_outputs, own_outputs, wit
 from penstock.engine.flow import GraphFlow
 from penstock.engine.interface import Interface
 from penstock.engine.kind import Node
-from penstock.engine.plan import Site, compile_flow
+from penstock.engine.plan import compile_flow
 from penstock.engine.scheme import Scheme
+from penstock.engine.site import Site
 from penstock.engine.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def compile_spec(
     spec = _check(spec, wiring)
     if findings.problems:
         raise DocumentError([*findings.problems, *findings.omitted()])
-    sites = {key: _site(node, nodes[key], wiring) for key, node in wiring.specs.items()}
+    sites = {
+        key: Site.of(key, nodes[key], node, wiring.outgoing[key]) for key, node in wiring.specs.items()
+    }
     plan = compile_flow(sites, wiring.entries, own_outputs(spec, wiring))
     spec = msgspec.structs.replace(spec, called=dict(binder.called))
     return GraphFlow(
@@ -98,22 +101,6 @@ def _check(spec: FlowSpec, wiring: Wiring) -> FlowSpec:
             check_calls(wiring)
     check_outputs(spec, wiring)
     return spec
-
-
-def _site(spec: NodeSpec, node: Node, wiring: Wiring) -> Site:
-    return Site(
-        spec.key,
-        node,
-        links=tuple((link.port, link.node, link.to) for link in wiring.outgoing[spec.key]),
-        retry=spec.retry,
-        timeout=spec.timeout,
-        join=spec.join,
-        config_inputs={
-            port: normalise(getattr(node, port))
-            for port in wiring.faces[spec.key].inputs
-            if port in spec.config and hasattr(node, port)
-        },
-    )
 
 
 def _redactor(decoder: Decoder) -> Redactor | None:

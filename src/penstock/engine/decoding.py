@@ -27,6 +27,10 @@ NODE_FIELDS: Final = (
 """What every node may say, whatever its kind."""
 
 
+FAULT: Final = "this is a mistake of the kind, and not of the document: tell those who wrote it"
+"""The hint where a kind raises what no kind should."""
+
+
 class Decoder:
     """Makes nodes of specs; what is wrong with one goes to the findings.
 
@@ -74,17 +78,21 @@ class Decoder:
             instance.nest(nesting)
             if nesting.failed:
                 return None
+            instance.ports()  # where it fails at all, it fails here
         except DocumentError as error:
             self.findings.adopt(error.problems)
         except FieldError as error:
             self._report_fields(spec, error)
         except ExceptionGroup as group:
             mistakes, rest = group.split(FieldError)
-            if mistakes is None or rest is not None:
-                raise
-            self._report_fields(spec, mistakes)
+            if mistakes is not None:
+                self._report_fields(spec, mistakes)
+            if rest is not None:
+                self._report_fault(spec, rest.exceptions[0])
         except (ValueError, TypeError) as error:
             self._report(f"`{spec.kind}`: {error}", spec.at)
+        except Exception as error:
+            self._report_fault(spec, error)
         else:
             return instance
         return None
@@ -119,7 +127,11 @@ class Decoder:
             rendered: Payload = None
             try:
                 rendered = environment.render(value)
-                decoded[name] = msgspec.convert(rendered, hints[name], dec_hook=decode_hook)
+                # A template makes text of everything, so `port: "{{ PORT }}"` is read as a number.
+                strict = rendered == value
+                decoded[name] = msgspec.convert(
+                    rendered, hints[name], strict=strict, dec_hook=decode_hook
+                )
             except msgspec.ValidationError as error:
                 wrong = explain(error, rendered, hints[name], mask=self._masked)
                 self._report(wrong.message, (*path, *wrong.path), hint=wrong.hint, at_key=wrong.at_key)
@@ -141,6 +153,10 @@ class Decoder:
             return
         for mistake in error.exceptions:
             self._report_fields(spec, mistake)
+
+    def _report_fault(self, spec: NodeSpec, error: Exception) -> None:
+        """A kind may be anybody's code; one that fails must not take down what works."""
+        self._report(f"`{spec.kind}`: {type(error).__name__}: {error}", spec.at, hint=FAULT)
 
     def _report_unknown(self, spec: NodeSpec, name: str, known: Iterable[str]) -> None:
         if self.findings.full:

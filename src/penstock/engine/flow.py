@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from penstock.core.errors import InputError
 from penstock.core.payload import Payload, normalise, to_json
 from penstock.core.spec import FlowSpec, Settings, to_document
+from penstock.engine.instances import Instances
 from penstock.engine.process import Process
 
 if TYPE_CHECKING:
@@ -94,14 +95,13 @@ class GraphFlow:
         self.redactor = redactor
         self.folder = folder
         self.plan = plan
-        self.nodes = nodes
+        self._instances = Instances(nodes)
         self.calls = calls
         self.name = spec.name
         self.namespace = spec.namespace
         self.description = spec.description
         self.revision = revision
         self.settings = spec.settings
-        self._loaded: list[Node] = []
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -116,26 +116,11 @@ class GraphFlow:
 
     async def load(self) -> None:
         """Load the instances, dependencies first; all of them or none."""
-        if self._loaded:
-            return
-        try:
-            for node in self.nodes:
-                await node.load()
-                self._loaded.append(node)
-        except BaseException:
-            await self.unload()
-            raise
+        await self._instances.load()
 
     async def unload(self) -> None:
         """Unload what was loaded, in reverse; the first error is raised when all is unloaded."""
-        errors: list[Exception] = []
-        while self._loaded:
-            try:
-                await self._loaded.pop().unload()
-            except Exception as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        await self._instances.unload()
 
     async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
         return await self.execute_child(run, inputs, "")

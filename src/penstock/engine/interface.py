@@ -25,6 +25,14 @@ class Interface(NamedTuple):
         """The port that a name or alias means."""
         return self.kind.port_aliases.get(port, port)
 
+    def target(self, port: str) -> str:
+        """The in-port that a link's name means: `in` of a node that has one other means that one."""
+        return _meant(self.own(port), "in", self.inputs)
+
+    def source(self, port: str) -> str:
+        """The out-port that is meant where a node is asked for what it sends, in the same way."""
+        return _meant(self.own(port), "out", self.outputs)
+
     def output(self, port: str) -> Port | None:
         """The declaration of an out-port; every node has `error`."""
         return look_up(self.outputs, port) or (Port() if port == "error" else None)
@@ -32,3 +40,10 @@ class Interface(NamedTuple):
     def input(self, port: str) -> Port | None:
         """The declaration of an in-port."""
         return look_up(self.inputs, port)
+
+
+def _meant(port: str, usual: str, ports: Ports) -> str:
+    if port == usual and usual not in ports:
+        plain = [name for name in ports if not name.endswith("[]")]
+        return plain[0] if len(plain) == 1 else port
+    return port

@@ -144,7 +144,7 @@ class Node:
         """Called once before the first run: open pools, compile code."""
 
     async def unload(self) -> None:
-        """Called once when the node goes: close what `load` opened."""
+        """Called once when the node goes, even if `load` failed: close what that opened."""
 
 
 def _hints_of(kind: type[Node], names: list[str]) -> dict[str, Any]:
@@ -185,8 +185,8 @@ class Trigger(Node):
 
     It belongs in a resident graph. `load` acquires what it needs (a socket, a watch); `open`
     begins to start processes, when everything that can be reached from here is loaded;
-    `close` ends that, and `unload` gives back what `load` acquired. A change behind it does
-    none of this: the next process just takes the new way.
+    `close` ends that, `drained` waits for what was started, and `unload` gives back what `load`
+    acquired. A change behind it does none of this: the next process just takes the new way.
 
     All its out-ports are called. When a process fails, what hangs from the port `error`
     answers in its place, with the `Error` as its payload.
@@ -209,7 +209,13 @@ class Trigger(Node):
         return ""
 
     async def close(self) -> None:
-        """Start nothing more, and return when what was started is over or its time to end is up.
+        """Start nothing more, and give back at once what a successor needs, such as a socket.
 
-        What `ctx.own` holds is cancelled after this.
+        Returns soon: the change that it is part of waits for it. Also called where `open` failed.
+        """
+
+    async def drained(self) -> None:
+        """Return when what was started is over, or its time to end is up.
+
+        What `ctx.own` holds is cancelled after this. The graph goes on changing meanwhile.
         """

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from penstock.core.graph import dependencies_first
-from penstock.core.payload import normalise
 from penstock.core.ports import Port
 from penstock.core.problems import suggest
 from penstock.core.spec import FlowSpec, Link, NodeSpec
@@ -18,8 +17,10 @@ from penstock.document.nodes import read_node
 from penstock.document.scope import Scope, with_keys
 from penstock.engine.calls import check_calls
 from penstock.engine.feeding import check_feeds
+from penstock.engine.instances import Instances
 from penstock.engine.interface import Interface
-from penstock.engine.plan import Plan, Site, compile_nested
+from penstock.engine.plan import Plan, compile_nested
+from penstock.engine.site import Site
 from penstock.engine.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -34,36 +35,19 @@ Ends = dict[str, list[tuple[str, str]]]
 class NestedGraph:
     """What hangs inside of a node: a plan, and the instances in it, dependencies first."""
 
-    def __init__(self, plan: Plan, nodes: tuple[Node, ...], inlets: Ends, outlets: Ends) -> None:
+    def __init__(self, plan: Plan, nodes: Iterable[Node], inlets: Ends, outlets: Ends) -> None:
         self.plan = plan
-        self.nodes = nodes
-        many = {port for vertex in plan.vertices for port in _many(vertex.captures, vertex)}
+        self.instances = Instances(nodes)
+        many = {
+            field
+            for vertex in plan.vertices
+            for field, port in vertex.captures
+            if not vertex.once or port in vertex.many_ports
+        }
         self.in_ports = {port: Port(default=None) for port in inlets or {"in": []}}
         self.out_ports = {
             port: Port(many=port in many or len(outlets[port]) > 1) for port in outlets
         } or {"out": Port()}
-        self._loaded: list[Node] = []
-
-    async def load(self) -> None:
-        """Load the instances; all of them or none."""
-        try:
-            for node in self.nodes:
-                await node.load()
-                self._loaded.append(node)
-        except BaseException:
-            await self.unload()
-            raise
-
-    async def unload(self) -> None:
-        """Unload what was loaded, in reverse; the first error is raised when all is unloaded."""
-        errors: list[Exception] = []
-        while self._loaded:
-            try:
-                await self._loaded.pop().unload()
-            except Exception as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
 
 
 class Nesting:
@@ -84,9 +68,9 @@ class Nesting:
     ) -> NestedGraph | None:
         """The graph of these specs, or None when something is wrong with it.
 
-        inbounds, outbounds: ports of the outer node → links to ports inside. Without any, what
-        arrives goes to every node that nothing leads to, and the response leaves. Specs that
-        have no links at all run one after the other.
+        inbounds, outbounds: ports of the outer node → links to ports inside. Without inbounds
+        what arrives goes to every node that nothing leads to; without outbounds the response
+        leaves. Specs that have no links at all, and neither of these, run one after the other.
         """
         graph = self._graph(specs, inbounds, outbounds)
         self.failed |= graph is None
@@ -107,7 +91,7 @@ class Nesting:
             for node in nodes
             if (face := decoder.interface(node, decoded[node.key])) is not None
         }
-        if chained and len(faces) == len(nodes):
+        if chained and not inbounds and not outbounds and len(faces) == len(nodes):
             nodes = _chain(nodes, faces)
         inner = FlowSpec(name=self._spec.key, nodes=tuple(nodes), at=at)
         wiring = Wiring(inner, faces, self._findings)
@@ -116,14 +100,17 @@ class Nesting:
         inlets = self._ends(inbounds, "inbounds", wiring)
         outlets = self._ends(outbounds, "outbounds", wiring)
         if not inlets:
-            inlets = {"in": [(key, _main_input(faces[key])) for key in wiring.entries]}
+            inlets = {"in": [(key, faces[key].target("in")) for key in wiring.entries]}
         self._check(inner, wiring, inlets)
         if len(self._findings.places) > known:
             return None
-        sites = {node.key: _site(node, instances[node.key], wiring) for node in nodes}
+        sites = {
+            node.key: Site.of(node.key, instances[node.key], node, wiring.outgoing[node.key])
+            for node in nodes
+        }
         order = dependencies_first(wiring.edges, list(wiring.edges))
-        loaded = tuple(instances[key] for key in order)
-        return NestedGraph(compile_nested(sites, inlets, outlets), loaded, inlets, outlets)
+        plan = compile_nested(sites, inlets, outlets)
+        return NestedGraph(plan, (instances[key] for key in order), inlets, outlets)
 
     def _read(self, specs: list[Any], at: Path) -> tuple[list[NodeSpec], bool]:
         """The nodes, and whether they are to run one after the other."""
@@ -163,7 +150,7 @@ class Nesting:
                 hint = suggest(link.node, wiring.specs)
                 self._findings.report(f"no node inside is named `{link.node}`", link.at, hint=hint)
                 continue
-            port = _input(face, link.to) if coming else _output(face, link.to)
+            port = face.target(link.to) if coming else face.source(link.to)
             if (face.input(port) if coming else face.output(port)) is None:
                 ports, word = (face.inputs, "in-port") if coming else (face.outputs, "out-port")
                 text = f"`{face.kind.kind}` has no {word} `{link.to}`"
@@ -191,54 +178,12 @@ def _chain(nodes: list[NodeSpec], faces: Mapping[str, Interface]) -> list[NodeSp
             node,
             links=(
                 Link(
-                    port=_output(faces[node.key], "out"),
+                    port=faces[node.key].source("out"),
                     node=after.key,
-                    to=_main_input(faces[after.key]),
+                    to=faces[after.key].target("in"),
                     at=after.at,
                 ),
             ),
         )
         for node, after in pairwise(nodes)
     ] + nodes[-1:]
-
-
-def _main_input(face: Interface) -> str:
-    return _input(face, "in")
-
-
-def _input(face: Interface, port: str) -> str:
-    """The in-port that a name means: `in` of a node that has one other means that one."""
-    port = face.own(port)
-    if port == "in" and "in" not in face.inputs:
-        plain = [name for name in face.inputs if not name.endswith("[]")]
-        return plain[0] if len(plain) == 1 else port
-    return port
-
-
-def _output(face: Interface, port: str) -> str:
-    port = face.own(port)
-    if port == "out" and "out" not in face.outputs:
-        plain = [name for name in face.outputs if not name.endswith("[]")]
-        return plain[0] if len(plain) == 1 else port
-    return port
-
-
-def _many(captures: tuple[tuple[str, str], ...], vertex: Any) -> list[str]:
-    """The out-ports of the graph by which several packets of this vertex may leave."""
-    return [field for field, port in captures if not vertex.once or port in vertex.many_ports]
-
-
-def _site(spec: NodeSpec, node: Node, wiring: Wiring) -> Site:
-    return Site(
-        spec.key,
-        node,
-        links=tuple((link.port, link.node, link.to) for link in wiring.outgoing[spec.key]),
-        retry=spec.retry,
-        timeout=spec.timeout,
-        join=spec.join,
-        config_inputs={
-            port: normalise(getattr(node, port))
-            for port in wiring.faces[spec.key].inputs
-            if port in spec.config and hasattr(node, port)
-        },
-    )

@@ -13,8 +13,9 @@ from typing import Any, Final
 from penstock.core.duration import Duration
 from penstock.core.payload import Payload
 from penstock.core.policies import Join, Retry
-from penstock.core.ports import Ports, look_up
+from penstock.core.ports import Ports
 from penstock.engine.kind import Control, Node
+from penstock.engine.site import Site
 
 _NO_INPUTS: Final[dict[str, Payload]] = {}
 _NO_PLANS: Final[dict[str, Plan]] = {}
@@ -136,36 +137,6 @@ class Plan:
         self.inlets = inlets or {}
         self.outputs = outputs
         self.inline = all(vertex.plain for vertex in vertices)
-
-
-class Site:
-    """What a node brings to every plan it is part of: its instance, links and policies."""
-
-    __slots__ = ("config_inputs", "join", "links", "name", "node", "retry", "timeout")
-
-    def __init__(
-        self,
-        name: str,
-        node: Node,
-        *,
-        links: tuple[tuple[str, str, str], ...] = (),
-        retry: Retry | None = None,
-        timeout: Duration | None = None,
-        join: Join | None = None,
-        config_inputs: Mapping[str, Payload] | None = None,
-    ) -> None:
-        self.name = name
-        self.node = node
-        self.links = links
-        self.retry = retry
-        self.timeout = timeout
-        self.join = join
-        self.config_inputs = dict(config_inputs or {})
-
-    def calls(self, port: str) -> bool:
-        """Whether links of this out-port are called rather than sent over."""
-        declared = look_up(self.node.ports()[1], port)
-        return declared is not None and declared.call
 
 
 def compile_flow(

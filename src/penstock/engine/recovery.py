@@ -162,7 +162,7 @@ class Recovery:
             if self._runtime.is_live(fid):
                 return
             if row is None or row.state.terminal or row.owner != self._store.owner:
-                self._runtime.look_elsewhere(fid)  # it has ended, or another runtime has it
+                self._runtime.wake_waiters(fid)  # it has ended, or another runtime has it
                 return
             try:
                 await self.revive(row)

@@ -19,8 +19,9 @@ from penstock.core.errors import (
 from penstock.core.events import Event, EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.states import RunState
-from penstock.core.store import RunRow, Shift, Store
+from penstock.core.store import RunRow, Store
 from penstock.engine.clock import SystemClock
+from penstock.engine.ends import Ends
 from penstock.engine.execution import Execution, Stop
 from penstock.engine.fid import new_fid
 from penstock.engine.journal import Committer, Journal, Written
@@ -28,6 +29,7 @@ from penstock.engine.leases import Leases
 from penstock.engine.live import no_probe
 from penstock.engine.observer import Observer, Subject
 from penstock.engine.outcome import outcome_of
+from penstock.engine.ownership import Ownership
 from penstock.engine.recovery import RESIDENT, Recovery
 from penstock.engine.replay import Replay
 from penstock.engine.revisions import Revisions, ValuesOf
@@ -42,9 +44,6 @@ if TYPE_CHECKING:
     from penstock.engine.resident.syscalls import Syscall
 
 THREADS: Final = 32
-
-CLAIM_SECONDS: Final = 1.0
-"""After a claim that failed, when it is tried again."""
 
 
 class Runtime:
@@ -95,11 +94,9 @@ class Runtime:
         self._recovery = Recovery(self)
         self._recover = recover
         self._executions: dict[str, Execution] = {}
-        self._ends: dict[str, list[asyncio.Future[Event | None]]] = {}
-        self._stuck: dict[str, PenstockError] = {}
+        self._ownership = Ownership(self, self._recovery, executions=self._executions, take_all=recover)
+        self._ends = Ends()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._lost: set[str] = set()
-        self._listening = False
         self._closing = False
 
     # --- life ---------------------------------------------------------------------
@@ -127,8 +124,7 @@ class Runtime:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            for fid in list(self._ends):  # of runs that were not in memory
-                self._wake_waiters(fid)
+            self._ends.close()  # of runs that were not in memory
             self.streams.wake()
             await self.committer.close()
             await self.revisions.unload()
@@ -197,7 +193,7 @@ class Runtime:
         trace: str = "",
     ) -> Run:
         self._refuse_closed()
-        self._listen()
+        self._ownership.follow()
         await self.revisions.prepare(flow)
         now = self.clock.now()
         journal = self.journal(fid, flow)
@@ -261,7 +257,7 @@ class Runtime:
         epoch seconds. trace: the W3C `traceparent` that the run belongs to.
         """
         self._refuse_closed()
-        self._stuck.pop(journal.fid, None)
+        self._ends.hope(journal.fid)
         execution = Execution(
             self,
             flow,
@@ -309,7 +305,7 @@ class Runtime:
         while True:
             self._check(fid)
             if self.is_live(fid) or self._recovery.holds(fid):
-                event = await self._end_of(fid)
+                event = await self._ends.of(fid)
                 if event is not None:
                     return outcome_of(fid, event)
                 continue
@@ -317,12 +313,6 @@ class Runtime:
             if row.state.terminal:
                 return outcome_of(fid, (await self.store.events(fid, after=row.seq - 1))[-1])
             await self.store.changed(fid, after=row.seq)
-
-    async def _end_of(self, fid: str) -> Event | None:
-        """The terminal event of a run, or None when it has to be looked for elsewhere."""
-        end: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
-        self._ends.setdefault(fid, []).append(end)
-        return await end
 
     async def ended(self, fid: str) -> None:
         """Return when nothing executes this run here any more."""
@@ -334,8 +324,7 @@ class Runtime:
         """Refuse to wait for a run that will not go on here."""
         if self._closing:
             raise _suspended(fid)
-        if fid in self._stuck:
-            raise self._stuck[fid]
+        self._ends.check(fid)
         execution = self._executions.get(fid)
         if execution is not None and execution.journal.silent:
             raise RunNotFound(f"run {fid} is not recorded", remedy="its result comes with its handle")
@@ -363,13 +352,13 @@ class Runtime:
                 row = await Run(self, row.fid).row()
             return
         await self._recovery.end_cancelled(await self._recovery.claim(row), reason)
-        self._wake_waiters(row.fid)
+        self.wake_waiters(row.fid)
 
     async def resume(self, fid: str) -> Run:
         """Go on with an unfinished run. Raises RunBusy when another process executes it."""
         self._refuse_closed()
-        self._listen()
-        self._stuck.pop(fid, None)
+        self._ownership.follow()
+        self._ends.hope(fid)
         row = await Run(self, fid).row()
         if not row.state.terminal and not self.is_live(fid):
             await self._recovery.revive(await self._recovery.claim(row))
@@ -381,53 +370,8 @@ class Runtime:
         A run whose flow cannot be found or no longer compiles stays as it is; the reason
         is kept in its row.
         """
-        self._listen()
+        self._ownership.follow()
         return [Run(self, fid) for fid in await self._recovery.claim_all()]
-
-    def _listen(self) -> None:
-        """Take the words that other processes leave for runs of this runtime, and their runs."""
-        if self.store.durable and not self._listening:
-            self._listening = True
-            self.own(self._follow_signals(), "penstock:signals")
-            self.own(self._follow_shifts(), "penstock:shifts")
-
-    async def _follow_signals(self) -> None:
-        async for fid, signal in self.store.signals():
-            word, _, reason = signal.partition(" ")
-            if word == "cancel":
-                self.own(self.cancel(fid, reason), f"penstock:cancel:{fid}")
-
-    async def _follow_shifts(self) -> None:
-        async for shift in self.store.shifts():
-            if shift is Shift.LOST:
-                await self._stop_all()
-            while not await self._claim_what_is_free():  # noqa: ASYNC110 - a database tells nobody
-                await asyncio.sleep(CLAIM_SECONDS)
-
-    async def _stop_all(self) -> None:
-        """Stop every recorded run: each may be another runtime's now."""
-        lost = StoreLost("this runtime was taken for dead, and its runs may be another's")
-        executions = [each for each in self._executions.values() if not each.journal.silent]
-        for execution in executions:
-            execution.journal.failed = lost
-            execution.stop(Stop.BROKEN)
-        fids = [*self._recovery.abandon(), *(execution.journal.fid for execution in executions)]
-        self._lost.update(fids)
-        await asyncio.gather(*(execution.ended for execution in executions), return_exceptions=True)
-        for fid in fids:
-            self.look_elsewhere(fid)
-
-    async def _claim_what_is_free(self) -> bool:
-        """Go on with what nobody has, all of it or what was lost here; False when the store fails."""
-        try:
-            if self._recover:
-                await self._recovery.claim_all()
-            elif self._lost:
-                await self._recovery.claim_all(list(self._lost))
-        except StoreError:
-            return False
-        self._lost.clear()
-        return True
 
     # --- what the parts report ----------------------------------------------------
 
@@ -460,30 +404,22 @@ class Runtime:
         if execution.evicted_until is not None and not self._closing:
             self._recovery.put_aside(fid, execution.evicted_until)
         elif isinstance(execution.broken, StoreLost):
-            self.look_elsewhere(fid)
+            self.wake_waiters(fid)
         elif isinstance(execution.broken, StoreAway) and not self._closing:
             self._recovery.await_store(fid)  # and whoever waits for the run goes on waiting
         elif execution.broken is not None:
             self.gave_up(fid, execution.broken)
         else:
-            self._wake_waiters(fid, execution.end)
+            self.wake_waiters(fid, execution.end)
 
     def gave_up(self, fid: str, error: PenstockError) -> None:
         """A run cannot go on here: whoever waits for it, now or later, is told why."""
-        self._stuck[fid] = error
-        for end in self._ends.pop(fid, ()):
-            if not end.done():
-                end.set_exception(error)
+        self._ends.give_up(fid, error)
         self.streams.wake(fid)
 
-    def look_elsewhere(self, fid: str) -> None:
-        """A run is another runtime's now: whoever waits for it follows it there."""
-        self._wake_waiters(fid)
-
-    def _wake_waiters(self, fid: str, event: Event | None = None) -> None:
-        for end in self._ends.pop(fid, ()):
-            if not end.done():
-                end.set_result(event)
+    def wake_waiters(self, fid: str, event: Event | None = None) -> None:
+        """Give who waits for a run its end; without one they look for it, wherever it is now."""
+        self._ends.come(fid, event)
         self.streams.wake(fid)
 
 

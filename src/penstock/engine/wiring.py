@@ -54,20 +54,13 @@ class Wiring:
         return declared is not None and declared.call
 
     def _resolve(self, source: str, link: Link) -> Link:
-        """A link by key rather than id, by ports rather than their aliases.
-
-        `in` of a node that has one other in-port means that one.
-        """
+        """A link by key rather than id, by ports rather than other names for them."""
         key = link.node if link.node in self.specs else self._by_id.get(link.node, link.node)
         port, to = link.port, link.to
         if source in self.faces:
             port = self.faces[source].own(port)
-        goal = self.faces.get(key)
-        if goal is not None:
-            to = goal.own(to)
-            if to == "in" and "in" not in goal.inputs:
-                plain = [name for name in goal.inputs if not name.endswith("[]")]
-                to = plain[0] if len(plain) == 1 else to
+        if key in self.faces:
+            to = self.faces[key].target(to)
         return Link(port=port, node=key, to=to, at=link.at)
 
     def _connects(self, source: str, link: Link) -> bool:

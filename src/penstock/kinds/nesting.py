@@ -33,11 +33,11 @@ class _Holder(Control):
 
     async def load(self) -> None:
         assert self.graph is not None, "a node is compiled before it is loaded"
-        await self.graph.load()
+        await self.graph.instances.load()
 
     async def unload(self) -> None:
         if self.graph is not None:
-            await self.graph.unload()
+            await self.graph.instances.unload()
 
     async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
         assert self.graph is not None, "a node is compiled before it runs"
@@ -52,10 +52,10 @@ class Block(_Holder, kind="block", aliases=("control.block",)):
     everything else that it has open. A failure inside that no `error` port inside takes is the
     block's failure.
 
-    Config: specs, a list of nodes. Those that have no links at all run one after the other.
-    inbounds: in-port of the block → `node.port` inside, one or several (`in` goes to every node
-    inside that nothing leads to). outbounds: out-port of the block → `node.port` inside (`out`
-    sends the response of the graph).
+    Config: specs, a list of nodes; those that have no links at all run one after the other, where
+    neither of the following says how they are reached. inbounds: in-port of the block → `node.port`
+    inside, one or several (`in` goes to every node inside that nothing leads to). outbounds:
+    out-port of the block → `node.port` inside (`out` sends the response of the graph).
 
     Ports: in, or those of `inbounds` → out, or those of `outbounds`.
 

@@ -162,6 +162,10 @@ class Connection(asyncio.Protocol):
             response = checked(await answering)
         except Exception as error:
             response = failure(request, error)
+        except asyncio.CancelledError:
+            if self._lost:
+                raise
+            response = _ended()  # by somebody else than the client
         rest = None if self._lost else self._respond(request, response)
         if rest is not None:
             await self._finish(request, rest)
@@ -320,6 +324,15 @@ class Connection(asyncio.Protocol):
 
     def cut(self) -> None:
         self._transport.abort()  # which is a loss like any other
+
+
+def _ended() -> Response:
+    """The answer of a handler that was cancelled; its task goes on to send it."""
+    task = asyncio.current_task()
+    assert task is not None
+    while task.cancelling():
+        task.uncancel()
+    return problem(503, "the request was ended before it could be answered; it may be sent again")
 
 
 def _peer(transport: asyncio.Transport) -> Peer:

@@ -89,19 +89,23 @@ class Server:
         for door in self._doors:
             await door.start_serving()
 
-    async def drain(self, deadline_seconds: float) -> None:
-        """Let nobody in, finish what was begun, and return when the last client has left.
-
-        Answers say that they are the last. What is not over after the deadline is cut, and its
-        handlers are cancelled.
-        """
+    def retire(self) -> None:
+        """Let nobody in. What was begun goes on, and answers say that they are the last."""
         self._shut()
+        self._service.retiring = True
+        for member in tuple(self._service.members):
+            member.retire()
+
+    async def drain(self, deadline_seconds: float) -> None:
+        """Retire, finish what was begun, and return when the last client has left.
+
+        What is not over after the deadline is cut, and its handlers are cancelled.
+        """
+        if not self._service.retiring:
+            self.retire()
         service = self._service
-        service.retiring = True
         timer = self._clock.call_later(deadline_seconds, self._cut)
         try:
-            for member in tuple(service.members):
-                member.retire()
             for _ in range(2):  # what a client has sent already is still read
                 await asyncio.sleep(0)
             for member in tuple(service.members):

@@ -14,6 +14,7 @@ import pytest
 import trustme
 from tests.kinds.conftest import make
 from tests.kinds.http.fakes import FakeContext, Graph
+from tests.kinds.triggers import stop
 
 from penstock.core.errors import ListenError, NodeError
 from penstock.engine.observer import Observer, Subject
@@ -60,7 +61,7 @@ async def serve(
         async with aiohttp.ClientSession(connector=connector) as session:
             yield Client(node, ctx, session)
     finally:
-        await node.close()
+        await stop(node)
         await node.unload()
 
 
@@ -175,7 +176,7 @@ async def test_closing_waits_for_what_was_begun() -> None:
     async with serve(out=slow) as client:
         task = asyncio.create_task(client.ask())
         await asyncio.wait_for(begun.wait(), BOUND)
-        closing = asyncio.create_task(client.node.close())
+        closing = asyncio.create_task(stop(client.node))
         await asyncio.sleep(0)
         assert not closing.done()
         going.set()
@@ -193,7 +194,7 @@ async def test_closing_waits_no_longer_than_the_drain() -> None:
     async with serve(config={"drain": "10ms"}, out=never) as client:
         task = asyncio.create_task(client.ask())
         await asyncio.wait_for(begun.wait(), BOUND)
-        await asyncio.wait_for(client.node.close(), BOUND)
+        await asyncio.wait_for(stop(client.node), BOUND)
         with pytest.raises(aiohttp.ClientError):
             await task
 
@@ -379,7 +380,7 @@ async def test_closing_says_goodbye_to_websockets() -> None:
         serve(message=lambda payload: None) as client,
         client.session.ws_connect(client.url) as ws,
     ):
-        closing = asyncio.create_task(client.node.close())
+        closing = asyncio.create_task(stop(client.node))
         message = await ws.receive(BOUND)
         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1001)
         await ws.close()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.kinds.conftest import make
 from tests.kinds.http.fakes import FakeContext, answer, opened
+from tests.kinds.triggers import stop
 
 from penstock.core.errors import ListenError, NodeError, RequestRefused, StoreError
 from penstock.engine.kind import FieldError
@@ -92,7 +93,7 @@ async def test_what_is_not_durable_is_accepted_and_goes_on_beside() -> None:
     assert (await answer(hook, "POST", "/hook")).status == 202
     assert not done.is_set()
     going.set()
-    await hook.close()
+    await stop(hook)
     assert done.is_set()
 
 
@@ -102,7 +103,7 @@ async def test_what_is_not_durable_and_fails_is_in_the_log() -> None:
 
     hook, ctx = await alone(boom, durable=False)
     await answer(hook, "POST", "/hook")
-    await hook.close()
+    await stop(hook)
 
     assert [facts["code"] for _, facts in ctx.warnings] == ["boom"]
 
@@ -113,7 +114,7 @@ async def test_closing_waits_no_longer_than_the_drain() -> None:
 
     hook, ctx = await alone(never, durable=False, drain="1ms")
     await answer(hook, "POST", "/hook")
-    await hook.close()
+    await stop(hook)
 
     (task,) = ctx.tasks
     assert not task.done()
@@ -181,7 +182,7 @@ async def test_a_listener_without_an_out_answers_for_its_webhooks_alone() -> Non
 
 async def test_a_webhook_that_goes_leaves_its_path() -> None:
     listener, hook, _ = await together()
-    await hook.close()
+    await stop(hook)
 
     assert listener.board.routes is None
     assert (await answer(listener, "POST", "/hooks/github")).status == 404
@@ -195,7 +196,7 @@ async def test_a_webhook_may_come_before_its_listener_and_outlive_it() -> None:
     for _ in range(2):
         listener = await opened(make(Listener, port=0), FakeContext(shared=shared))
         assert (await answer(listener, "POST", "/hook")).status == 202
-        await listener.close()
+        await stop(listener)
 
 
 async def test_a_path_that_another_webhook_has_keeps_the_second_away() -> None:
@@ -204,7 +205,7 @@ async def test_a_path_that_another_webhook_has_keeps_the_second_away() -> None:
 
     with pytest.raises(ListenError, match="there is a route for POST `/hooks/:name` already"):
         await opened(again, ctx)
-    await again.close()
+    await stop(again)
     assert (await answer(listener, "POST", "/hooks/x")).status == 202
 
 
@@ -221,7 +222,7 @@ async def test_a_listener_that_does_not_come_is_in_the_log() -> None:
 async def test_a_listener_that_is_there_is_no_reason_to_warn() -> None:
     _, hook, ctx = await together()
     ctx.clock.advance(10)
-    await hook.close()
+    await stop(hook)
 
     assert (ctx.warnings, ctx.clock.pending) == ([], [])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.kinds.conftest import make
-from tests.kinds.triggers import FakeTriggerContext, Record, close
+from tests.kinds.triggers import FakeTriggerContext, Record, close, stop
 
 from penstock.core.errors import NodeError
 from penstock.kinds.schedule.cron import Cron
@@ -222,7 +222,7 @@ async def test_closing_waits_for_what_was_started_and_starts_nothing_more(clock:
     await clock.scheduled()
     clock.advance(60)
     await entered.wait()
-    closing = asyncio.create_task(trigger.close())
+    closing = asyncio.create_task(stop(trigger))
     clock.advance(60)
     release.set()
     await closing
@@ -244,7 +244,7 @@ async def test_closing_does_not_wait_longer_than_it_is_told(clock: FakeClock) ->
     await clock.scheduled()
     clock.advance(60)
     await entered.wait()
-    await trigger.close()
+    await stop(trigger)
     assert ctx.running == 1  # the runtime cancels it next
     await ctx.end()
 
@@ -256,7 +256,7 @@ async def test_a_run_that_is_being_recorded_is_recorded_before_the_end(clock: Fa
     await clock.scheduled()
     clock.advance(60)
     await asyncio.sleep(0)
-    closing = asyncio.create_task(trigger.close())
+    closing = asyncio.create_task(stop(trigger))
     await asyncio.sleep(0)
     ctx.recording.set()
     await closing

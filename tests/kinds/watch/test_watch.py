@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.kinds.conftest import make
-from tests.kinds.triggers import FakeTriggerContext, Record, close
+from tests.kinds.triggers import FakeTriggerContext, Record, close, stop
 
 from penstock.core.errors import NodeError
 from penstock.kinds.watch.trigger import Watch
@@ -109,7 +109,7 @@ async def test_nothing_is_lost_between_load_and_open(tmp_path: Path) -> None:
     (tmp_path / "early").write_text("x")
     await trigger.open(ctx)
     await ctx.until(lambda: bool(ctx.started))
-    await trigger.close()
+    await stop(trigger)
     await ctx.end()
     (tmp_path / "while-closed").write_text("x")
     again = FakeTriggerContext(FakeClock())
@@ -187,7 +187,7 @@ async def test_closing_waits_for_the_process_under_way(tmp_path: Path) -> None:
     await trigger.load()
     await trigger.open(ctx)
     await entered.wait()
-    closing = asyncio.create_task(trigger.close())
+    closing = asyncio.create_task(stop(trigger))
     release.set()
     await closing
     assert ended.is_set()

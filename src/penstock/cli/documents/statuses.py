@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import SealError
-from penstock.core.problems import format_path
 
 if TYPE_CHECKING:
     from penstock.cli.app import App
     from penstock.cli.documents.opening import Opened
     from penstock.core.payload import Payload
-    from penstock.core.problems import Problem
     from penstock.engine.catalog.stored import StoredSpec
     from penstock.engine.resident.draft import Draft
     from penstock.engine.resident.linking import Verdict
@@ -65,20 +63,8 @@ def _judged(app: App, specs: Sequence[StoredSpec], values: Mapping[str, Payload]
     }
 
 
-def _reason(draft: Draft, verdict: Verdict | None, ready: set[str]) -> str:
-    wrong = draft.problems or (verdict.problems if verdict else ())
-    if wrong:
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        return f"broken: {_told(wrong[0], draft)}{more}"
-    lacks = [*draft.missing]
-    if verdict is not None:
-        lacks += [f"`{name}`" for name in verdict.missing]
-        lacks = lacks or [f"`{name}`" for name in verdict.needs if name not in ready]
-    return f"waiting: {', '.join(lacks)}"
+def _reason(draft: Draft, verdict: Verdict | None, ready: Container[str]) -> str:
+    from penstock.engine.resident.reasons import lacks, wrong_with
 
-
-def _told(problem: Problem, draft: Draft) -> str:
-    """What is wrong, without what was found there when that can come from a value."""
-    if draft.values and not problem.at_key:
-        return f"`{format_path(problem.path) or draft.key}` does not fit with the values that it names"
-    return problem.message
+    wrong = wrong_with(draft, verdict)
+    return f"broken: {wrong}" if wrong else f"waiting: {lacks(draft, verdict, ready)}"

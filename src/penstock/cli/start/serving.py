@@ -221,8 +221,7 @@ class _Serving:
         """End what is still under way when its time is up, and what begins even then."""
         await asyncio.sleep(self._order.drain_seconds)
         while True:
-            for process in list(resident.roots.processes):
-                self._was_cut |= resident.roots.cancel(process)
+            self._was_cut |= resident.cut()
             await asyncio.sleep(CUT_SECONDS)
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import PenstockError
 from penstock.core.graph import preorder
+from penstock.core.ports import look_up
 from penstock.core.problems import suggest
 from penstock.document.reader import examine_data
+from penstock.engine.kind import Node
 from penstock.kinds.testing.trial import Trial
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Suite:
 
     def __init__(self, namespace: str, specs: Sequence[StoredSpec], scheme: Scheme) -> None:
         self.namespace = namespace
+        self._scheme = scheme
         self._written = {spec.key: spec.document for spec in specs}
         self._names = {spec.id: spec.key for spec in specs} | {spec.key: spec.key for spec in specs}
         self._nodes: dict[str, NodeSpec] = {}
@@ -82,8 +85,22 @@ class Suite:
                     f"its mock `{place}` is for `{name}`, which it does not reach",
                     remedy=suggest(name, reached[1:]),
                 )
-            found.setdefault(key, {})[port or self._only_port(key, place)] = answer
+            wanted = port or self._only_port(key, place)
+            self._refuse_port(key, wanted, place)
+            found.setdefault(key, {})[wanted] = answer
         return found
+
+    def _refuse_port(self, key: str, port: str, place: str) -> None:
+        """Raise PenstockError for a port that the node cannot have, as far as its kind tells."""
+        node = self._nodes.get(key)
+        kind = None if node is None else self._scheme.get(node.kind)
+        if kind is None or kind.ports is not Node.ports or port == "error":
+            return
+        if look_up(kind.out_ports, port) is None:
+            raise PenstockError(
+                f"its mock `{place}` is for a port that `{kind.kind}` does not have",
+                remedy=suggest(port, (*kind.out_ports, "error")),
+            )
 
     def _only_port(self, key: str, place: str) -> str:
         """The out-port that an answer goes to when the mock names none."""

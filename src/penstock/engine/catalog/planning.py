@@ -91,6 +91,7 @@ def _refuse(steps: Sequence[Step], shelved: Shelved, want: Want) -> None:
     problems: list[Problem] = []
     ids: set[str] = set()
     names: set[tuple[str, str]] = set()
+    keys = _other_keys(steps, shelved)
     for step, draft in ((step, step.draft) for step in steps if step.draft):
         name = (draft.namespace, draft.name)
         if step.id in ids:
@@ -99,13 +100,28 @@ def _refuse(steps: Sequence[Step], shelved: Shelved, want: Want) -> None:
             wrong, hint = f"another is named {draft.label}", "give one of them another name"
         else:
             wrong, hint = _wrong_with(step, draft, steps, shelved, want)
+        key = (draft.namespace, draft.name or step.id)
+        if not wrong and key in keys:
+            wrong = f"`{key[1]}` is the name of one document and the id of another"
+            hint = "links could mean either; give one of them another name"
         if wrong:
             problems.append(Problem(wrong, place=draft.place, hint=hint))
         ids.add(step.id)
         names.add(name)
+        keys.add(key)
     if problems:
         raise DocumentError(problems)
     _refuse_stale(steps)
+
+
+def _other_keys(steps: Sequence[Step], shelved: Shelved) -> set[tuple[str, str]]:
+    """What links call the documents that stay as they are, with their namespaces."""
+    touched = {step.id for step in steps}
+    return {
+        (entry.namespace, entry.name or entry.id)
+        for entry in shelved.by_id.values()
+        if entry.id not in touched
+    }
 
 
 def _wrong_with(

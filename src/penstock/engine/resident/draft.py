@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as the store has it: one spec of the namespace, at one revision."""
+    """A document as the store has it: one spec of the namespace, at one revision.
+
+    taken: the name that it wants, where another has it already.
+    """
 
     id: str
     name: str
     revision: int
     document: dict[str, Any]
+    taken: str = ""
 
     @property
     def key(self) -> str:
@@ -63,6 +67,22 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
                 document = {"links": {"out": self.name}, **trigger, **own}
                 ident = f"{self.id}/{number}"
                 yield Sheet(id=ident, name=name, revision=self.revision, document=document)
+
+
+def distinct(documents: Iterable[Sheet]) -> list[Sheet]:
+    """The sheets of these documents and of their triggers, by key, each with a key of its own.
+
+    A document goes before a trigger that is named like it.
+    """
+    own = list(documents)
+    found: dict[str, Sheet] = {}
+    for given in (*own, *(trigger for document in own for trigger in document.triggers())):
+        sheet = given
+        while sheet.key in found:
+            name = f"{sheet.key} ({given.id})"
+            sheet = msgspec.structs.replace(sheet, name=name, taken=given.key)
+        found[sheet.key] = sheet
+    return [found[key] for key in sorted(found)]
 
 
 class Draft:
@@ -150,6 +170,10 @@ class Drafter:
     def draft(self, sheet: Sheet) -> Draft:
         """Decode one sheet. Whatever is wrong with it is in the draft."""
         draft = Draft(sheet)
+        if sheet.taken:
+            hint = "give one of them another name"
+            draft.problems = (Problem(f"another node is named `{sheet.taken}`", ("name",), hint),)
+            return draft
         binder = Binder(self.find)
         try:
             examination = examine_data(sheet.document, file=sheet.key)

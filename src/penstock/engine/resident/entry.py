@@ -96,13 +96,15 @@ class Entry:
     async def _recover(
         self, live: LiveRun, failure: Failure, fails: Fails | None, trace: str
     ) -> Payload:
-        if self.error is None:
-            raise failure.error.to_exception() from failure.cause
-        try:
-            with self.roots.watched(live, self, trace):
-                return await self._execute(self.error, live, failure.error, fails)
-        except Failure as second:
-            raise second.error.to_exception() from second.cause
+        if self.error is not None:
+            try:
+                with self.roots.watched(live, self, trace):
+                    return await self._execute(self.error, live, failure.error, fails)
+            except Failure as second:
+                failure = second
+        told = failure.error.to_exception()
+        told.process = live.fid
+        raise told from failure.cause
 
     async def _execute(
         self, plan: Plan, live: LiveRun, payload: Payload, fails: Fails | None

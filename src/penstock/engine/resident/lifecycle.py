@@ -51,8 +51,8 @@ class Lifecycle:
         self._failed = failed
         self._drain_seconds = drain_seconds
         self._lived: WeakSet[Node] = WeakSet()
-        self._left: list[Entry] = []
-        self._ending: dict[asyncio.Task[None], None] = {}
+        self._loose: WeakSet[Entry] = WeakSet()
+        self._ending: set[asyncio.Task[None]] = set()
 
     def has_lived(self, node: Node) -> bool:
         """Whether an instance was loaded at any time."""
@@ -92,25 +92,33 @@ class Lifecycle:
 
     # --- unloading ----------------------------------------------------------------
 
-    def let_go(self, entries: Iterable[Entry]) -> None:
-        """These entries lead nowhere any more; processes may still be on their way."""
-        self._left = [entry for entry in (*self._left, *entries) if entry.running]
+    def look_after(self, entries: Iterable[Entry]) -> None:
+        """No trigger leads to these (any more); while processes go this way, its nodes are in use."""
+        self._loose.update(entries)
 
     async def unload(self, symbols: Sequence[Symbol]) -> None:
         """Unload these in this order: now, or, where a process still uses one, behind the caller."""
         if not symbols:
             return
         nodes = {symbol.node for symbol in symbols}
-        using = [entry for entry in self._left if entry.running and not nodes.isdisjoint(entry.nodes)]
+        using = [each for each in self._loose if each.running and not nodes.isdisjoint(each.nodes)]
         earlier = list(self._ending)
         ending = self._end(self._unload(symbols, using, earlier), "penstock:unload")
         if not using and not earlier:
             await asyncio.wait({ending})
 
-    async def retire(self, stopped: Sequence[tuple[Symbol, TriggerContext | None]]) -> None:
-        """Unload triggers that were closed, behind the caller when what they started takes time."""
+    async def retire(
+        self,
+        stopped: Iterable[tuple[Symbol, TriggerContext | None]],
+        *,
+        left: Callable[[list[Entry]], None],
+    ) -> None:
+        """Unload triggers that were closed, behind the caller when what they started takes time.
+
+        left: told of the entries of each when it starts nothing more.
+        """
         ending = [
-            self._end(self._retire(symbol, context), f"penstock:retire:{symbol.key}")
+            self._end(self._retire(symbol, context, left), f"penstock:retire:{symbol.key}")
             for symbol, context in stopped
         ]
         if ending:
@@ -124,8 +132,8 @@ class Lifecycle:
     def _end(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         """A task of the runtime's, so that it does not end with the change that began it."""
         task = self._roots.runtime.own(work, name)
-        self._ending[task] = None
-        task.add_done_callback(lambda task: self._ending.pop(task))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
         return task
 
     async def _unload(
@@ -143,11 +151,13 @@ class Lifecycle:
         for symbol in symbols:
             await self._leave(symbol, around)
 
-    async def _retire(self, symbol: Symbol, context: TriggerContext | None) -> None:
-        assert isinstance(symbol.node, Trigger)
-        await self._try(symbol, symbol.node.drain)
+    async def _retire(
+        self, symbol: Symbol, context: TriggerContext | None, left: Callable[[list[Entry]], None]
+    ) -> None:
+        if isinstance(symbol.node, Trigger) and symbol.stage is Stage.OPEN:
+            await self._try(symbol, symbol.node.drained)
         if context is not None:
-            self.let_go(context.detach())
+            left(context.detach())
             await context.end_tasks()
         await self._leave(symbol, {symbol.key: symbol})
 

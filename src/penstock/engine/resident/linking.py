@@ -144,13 +144,8 @@ def _wire(drafts: Mapping[str, Draft], present: Mapping[str, NodeSpec]) -> tuple
 
 
 def _landed(each: Link, wiring: Wiring) -> Link:
-    """A life link by the port of its target rather than an alias."""
-    face = wiring.faces[each.node]
-    to = face.own(each.to)
-    if to == "in" and "in" not in face.inputs:
-        plain = [name for name in face.inputs if not name.endswith("[]")]
-        to = plain[0] if len(plain) == 1 else to
-    return msgspec.structs.replace(each, to=to)
+    """A life link by the port of its target rather than another name for it."""
+    return msgspec.structs.replace(each, to=wiring.faces[each.node].target(each.to))
 
 
 def _check_circles(wiring: Wiring, life: Mapping[str, Iterable[Link]], findings: Findings) -> None:

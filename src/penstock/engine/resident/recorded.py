@@ -58,6 +58,7 @@ class Recorder:
         self._values = values
         self._find = find
         self._flows: WeakKeyDictionary[Entry, GraphFlow] = WeakKeyDictionary()
+        self._waiting: set[asyncio.Task[Payload]] = set()
 
     def name(self, entry: Entry) -> str:
         """The name under which the runs of an entry are listed."""
@@ -82,6 +83,9 @@ class Recorder:
         outlives: whether it goes on all the same, as who asks is cancelled for reasons of its own.
         """
         run = await self.launch(entry, payload, trace=trace)
+        waiting = asyncio.current_task()
+        assert waiting is not None
+        self._waiting.add(waiting)
         try:
             return await run.result()
         except RunFailed as failure:
@@ -93,6 +97,14 @@ class Recorder:
             if not outlives():
                 await asyncio.shield(run.cancel("whoever asked for it has gone"))
             raise
+        finally:
+            self._waiting.discard(waiting)
+
+    def release(self) -> bool:
+        """Let go whoever waits for a run, which goes on; whether there was anybody."""
+        for waiting in self._waiting:
+            waiting.cancel()
+        return bool(self._waiting)
 
     def knows(self, entry: Entry) -> bool:
         """Whether there is a flow for an entry."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from penstock.core.catalog import Collection, Entry
@@ -17,7 +17,7 @@ from penstock.engine.observer import Subject
 from penstock.engine.redaction import Redactor
 from penstock.engine.resident import entry as entries
 from penstock.engine.resident import syscalls
-from penstock.engine.resident.draft import Draft, Drafter, Sheet
+from penstock.engine.resident.draft import Draft, Drafter, Sheet, distinct
 from penstock.engine.resident.recorded import Recorder
 from penstock.engine.resident.reports import Reporter
 from penstock.engine.resident.roots import Roots
@@ -65,7 +65,7 @@ class Resident:
         self._ambient = {name: EnvRef(data=text) for name, text in (env or {}).items()}
         self._sheets: dict[str, Sheet] = {}  # by id
         self._flows: dict[str, Sheet] = {}  # by name
-        self._drafts: dict[str, Draft] = {}
+        self._stale: set[str] = set()
         self._shared: dict[type, Any] = {}
         self._recorder = Recorder(
             runtime,
@@ -78,6 +78,7 @@ class Resident:
         )
         self.table = SymbolTable(
             self.roots,
+            renew=lambda draft: self._drafter().draft(draft.sheet),
             attach=self._attach,
             gone=self._retire,
             failed=self._failed,
@@ -86,21 +87,31 @@ class Resident:
         self._reporter = Reporter(runtime, namespace, failed=lambda error: self._failed("", error))
         runtime.syscalls.update(syscalls.table(self, self._specs, values))
         self._moved = asyncio.Event()
-        self._following: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
+        self._closed = False
 
     async def __aenter__(self) -> Self:
-        await self._read_all()
-        await self._reload(changes=len(self._sheets))
-        self._following = self.runtime.own(self._follow(), f"penstock:resident:{self.namespace}")
+        try:
+            await self._read_all()
+            await self._reload(changes=len(self._sheets))
+        except BaseException:
+            await self.__aexit__()
+            raise
+        self._own(self._follow(), f"penstock:resident:{self.namespace}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close the triggers, let what runs come to its end, and unload everything."""
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait([self._following])
-        await self.table.close()
-        await self._reporter.withdraw()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        async with self._changing:
+            self._closed = True
+            await self.table.close()
+            await self._reporter.withdraw()
 
     @property
     def reports(self) -> list[Report]:
@@ -116,18 +127,34 @@ class Resident:
         """Carry out what was asked of the table: a node taken down, or put up again."""
         await self._reload(changes=0)
 
+    def cut(self) -> bool:
+        """End every process that is under way; whether there was any.
+
+        Recorded runs are left to be resumed: only who waits for their results is let go.
+        """
+        ended = [self.roots.cancel(ident) for ident in list(self.roots.processes)]
+        return self._recorder.release() or any(ended)
+
     def refresh_soon(self) -> None:
         """The same behind the back of who asks, who may be part of what is to go."""
-        self.runtime.own(self.refresh(), f"penstock:refresh:{self.namespace}")
+        self._own(self.refresh(), f"penstock:refresh:{self.namespace}")
 
     def renew(self, key: str) -> None:
         """Have a node made anew by the next refresh."""
-        self._drafts.pop(key, None)
+        self._stale.add(key)
         self.table.put_up(key)
 
     def flow(self, name: str) -> Flow:
         """A flow of this namespace. Raises EntryNotFound, or DocumentError when it is broken."""
+        symbol = self.table.symbols.get(name)
+        if symbol is not None and symbol.draft.sheet.is_flow:
+            return symbol.draft.flows[0]  # one more for each who asks would never be unloaded
         return self._drafter().flow(name)
+
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self.runtime.own(work, name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # --- following ----------------------------------------------------------------
 
@@ -181,17 +208,20 @@ class Resident:
     # --- reloading ----------------------------------------------------------------
 
     async def _reload(self, *, changes: int, values_changed: bool = False) -> None:
-        clock = self.runtime.clock
-        began = clock.monotonic()
-        before = self.table.reports
-        self._drafts = self._draft_all(values_changed=values_changed)
-        self.roots.flow.redactor = Redactor(self.table.secrets(self._drafts)) or None
-        await self.table.update(self._drafts)
-        observer = self.runtime.observer
-        if observer is not None:
-            self._tell(before)
-            observer.reloaded(self.namespace, changes, clock.monotonic() - began, None)
-        await self._reporter.tell(self.reports, self.roots.flow.redactor)
+        """Bring the table in step with the sheets, one change after the other."""
+        async with self._changing:
+            if self._closed:
+                return
+            clock, observer = self.runtime.clock, self.runtime.observer
+            began = clock.monotonic()
+            before = self.table.reports
+            drafts = self._draft_all(values_changed=values_changed)
+            self.roots.flow.redactor = Redactor(self.table.secrets(drafts)) or None
+            await self.table.update(drafts)
+            if observer is not None:
+                self._tell(before)
+                observer.reloaded(self.namespace, changes, clock.monotonic() - began, None)
+            await self._reporter.tell(self.reports, self.roots.flow.redactor)
 
     def _draft_all(self, *, values_changed: bool) -> dict[str, Draft]:
         """The drafts of all sheets; those of unchanged sheets are kept, with their nodes."""
@@ -201,10 +231,10 @@ class Resident:
         }
         self._flows = flows
         drafter = self._drafter()
-        former = {draft.sheet.id: draft for draft in self._drafts.values()}
+        stale, self._stale = self._stale, set()
+        former = {draft.sheet.id: draft for key, draft in self.table.drafts.items() if key not in stale}
         drafts: dict[str, Draft] = {}
-        sheets = [each for sheet in self._sheets.values() for each in (sheet, *sheet.triggers())]
-        for sheet in sorted(sheets, key=lambda sheet: sheet.key):
+        for sheet in distinct(self._sheets.values()):
             known = former.get(sheet.id)
             revalued = known is not None and values_changed and bool(known.values or known.calls)
             if known is None or known.sheet != sheet or revalued or known.calls & changed:

@@ -49,6 +49,7 @@ class Stage(IntEnum):
     LOADING = auto()
     HOOKED = auto()
     LIVE = auto()
+    OPEN = auto()
 
 
 class Symbol:

@@ -17,7 +17,7 @@ from penstock.engine.resident import reasons
 from penstock.engine.resident.entry import Entry
 from penstock.engine.resident.lifecycle import Lifecycle
 from penstock.engine.resident.linking import Verdict, active, link
-from penstock.engine.resident.symbol import Report, Status, Symbol
+from penstock.engine.resident.symbol import Report, Stage, Status, Symbol
 from penstock.engine.resident.ways import Ways
 
 if TYPE_CHECKING:
@@ -71,41 +71,38 @@ class SymbolTable:
 
     async def update(self, drafts: Mapping[str, Draft]) -> None:
         """Make the table what these drafts say, as far as they can be loaded."""
-        async with self._changing:
-            self._newest = dict(drafts)
-            self._good = {key: draft for key, draft in self._good.items() if key in drafts}
-            while not await self._change():
-                pass
+        self.drafts = dict(drafts)
+        self._good = {key: draft for key, draft in self._good.items() if key in drafts}
+        while not await self._change():
+            pass
 
     async def close(self) -> None:
         """Close and unload everything, dependents first."""
-        async with self._changing:
-            order = self._dependents_first(self.symbols)
-            await self._stop(key for key in order if isinstance(self.symbols[key].node, Trigger))
-            await self._unload([self.symbols.pop(key) for key in order if key in self.symbols])
-            await self.settled()
-            self.reports = {}
+        order = self._dependents_first()
+        await self._stop(key for key in order if isinstance(self.symbols[key].node, Trigger))
+        await self._lifecycle.unload([self.symbols.pop(key) for key in order if key in self.symbols])
+        await self.settled()
+        self.reports = {}
 
     async def settled(self) -> None:
         """Return when everything that has gone is unloaded."""
-        while self._unloading:
-            await asyncio.wait(list(self._unloading))
+        await self._lifecycle.settled()
 
     async def _change(self) -> bool:
         """One attempt; False when something would not load, so that less must be tried."""
         chosen, verdicts = self._choose()
         wanted = active(verdicts)
-        order = _load_order(verdicts, wanted, chosen)
         kept = {
             key
             for key, symbol in self.symbols.items()
             if key in wanted and symbol.draft.node is chosen[key].node
         }
-        leaving = [key for key in self._dependents_first(self.symbols) if key not in kept]
+        leaving = [key for key in self._dependents_first() if key not in kept]
         # A trigger's socket must be free for its successor, so it goes before anything comes.
         await self._stop(key for key in leaving if isinstance(self.symbols[key].node, Trigger))
-        fresh = await self._load_all(
-            [Symbol(chosen[key], verdicts[key]) for key in order if key not in kept]
+        coming = [key for key in _load_order(verdicts, wanted, chosen) if key not in kept]
+        fresh = await self._lifecycle.load(
+            [Symbol(chosen[key], verdicts[key]) for key in coming], refused=self._refuse
         )
         if fresh is None:
             return False
@@ -114,44 +111,102 @@ class SymbolTable:
             self.symbols[key].relink(chosen[key], verdicts[key])
         self.symbols |= fresh
         self._relink()
-        opened = [await self._open(symbol) for symbol in fresh.values()]
+        try:
+            opened = [await self._open(symbol) for symbol in fresh.values()]
+        finally:
+            await self._lifecycle.unload(gone)
         self._good |= {key: symbol.draft for key, symbol in self.symbols.items()}
-        await self._unload(gone)
         self._report(chosen, verdicts, wanted)
         return all(opened)
 
+    async def _open(self, symbol: Symbol) -> bool:
+        if not isinstance(symbol.node, Trigger):
+            return True
+        symbol.stage = Stage.OPEN
+        try:
+            await symbol.node.open(self._contexts[symbol.key])
+        except Exception as error:
+            self._refuse(symbol, error)
+            await self._stop([symbol.key])
+            return False
+        return True
+
+    async def _stop(self, keys: Iterable[str]) -> None:
+        """Let triggers start nothing more; they go when what they started is over."""
+        stopped = []
+        for key in list(keys):
+            symbol, context = self.symbols[key], self._contexts.get(key)
+            assert isinstance(symbol.node, Trigger)
+            if context is not None:
+                context.closing = True
+            try:
+                if symbol.stage is Stage.OPEN:
+                    await symbol.node.close()
+            except Exception as error:
+                self._failed(key, error)
+            del self.symbols[key]
+            self._contexts.pop(key, None)
+            stopped.append((symbol, context))
+        await self._lifecycle.retire(stopped, left=self._left)
+
+    # --- choosing -----------------------------------------------------------------
+
     def _choose(self) -> tuple[dict[str, Draft], dict[str, Verdict]]:
         """What to have: of a spec that is broken now, the last revision that worked."""
-        chosen = {key: self._standing(key, draft) for key, draft in self._newest.items()}
+        chosen = {key: self._standing(key) for key in self.drafts}
         while True:
             verdicts = link(chosen)
             broken = [
                 key
                 for key, verdict in verdicts.items()
-                if verdict.problems and chosen[key] is self._newest[key] and self._has_other(key)
+                if verdict.problems and chosen[key] is self.drafts[key] and self._has_other(key)
             ]
             if not broken:
                 break
             for key in broken:
-                chosen[key] = self._good[key]
-                self._linkless[key] = _told(verdicts[key].problems)
+                chosen[key] = self._unused(key, self._good[key])
+                self._linkless[key] = reasons.told(verdicts[key].problems)
         for key in self._down & verdicts.keys():
-            verdicts[key] = Verdict(missing=(TAKEN_DOWN,))
+            verdicts[key] = Verdict(missing=(reasons.TAKEN_DOWN,))
         return chosen, verdicts
 
-    def _has_other(self, key: str) -> bool:
-        """Whether an earlier revision of this spec worked."""
-        return key in self._good and self._good[key].node is not self._newest[key].node
-
-    def _standing(self, key: str, draft: Draft) -> Draft:
-        """The draft, or the last that worked where this one is broken."""
+    def _standing(self, key: str) -> Draft:
+        """The newest draft, or the last that worked where that one is broken."""
+        draft = self.drafts[key]
         self._linkless.pop(key, None)
         digest, _ = self._refused.get(key, ("", ""))
         if digest and digest != draft.digest:
             del self._refused[key]
-        if not draft.problems and key not in self._refused:
+        if draft.problems or key in self._refused:
+            draft = self._good[key] if self._has_other(key) else draft.without_node()
+        return self._unused(key, draft)
+
+    def _has_other(self, key: str) -> bool:
+        """Whether an earlier revision of this spec worked."""
+        return key in self._good and self._good[key].node is not self.drafts[key].node
+
+    def _unused(self, key: str, draft: Draft) -> Draft:
+        """The draft; with an instance of its own where that has come to its end, or is about to."""
+        symbol = self.symbols.get(key)
+        if (
+            draft.node is None
+            or not self._lifecycle.has_lived(draft.node)
+            or (symbol is not None and symbol.node is draft.node)
+        ):
             return draft
-        return self._good[key] if self._has_other(key) else draft.without_node()
+        fresh = self._renew(draft)
+        for drafts in (self.drafts, self._good):
+            if key in drafts and drafts[key].node is draft.node:
+                drafts[key] = fresh
+        return fresh
+
+    def _refuse(self, symbol: Symbol, error: Exception) -> None:
+        """Do not try this draft again, until it changes or somebody asks for it."""
+        self._failed(symbol.key, error)
+        if symbol.draft.node is self.drafts[symbol.key].node:
+            self._refused[symbol.key] = symbol.draft.digest, reasons.of_failure(error)
+        else:
+            self._good.pop(symbol.key, None)
 
     def secrets(self, drafts: Mapping[str, Draft]) -> set[str]:
         """What must not be shown of these drafts, nor of those that may serve on in their place."""
@@ -161,122 +216,6 @@ class SymbolTable:
             for draft in each.values()
             for secret in draft.secrets
         }
-
-    # --- loading ------------------------------------------------------------------
-
-    async def _load_all(self, symbols: list[Symbol]) -> dict[str, Symbol] | None:
-        """Load these, in this order; None, with nothing loaded, when one of them fails."""
-        loaded: dict[str, Symbol] = {}
-        for symbol in symbols:
-            try:
-                await symbol.node.load()
-                for hook in self.load_hooks:
-                    await hook(symbol)
-                loaded[symbol.key] = symbol
-                await self._call_life(symbol, "init", {**self.symbols, **loaded})
-            except BaseException as error:
-                self._refuse(symbol, error)
-                loaded.setdefault(symbol.key, symbol)
-                for each in reversed(loaded.values()):
-                    await self._leave(each, term=each is not symbol)
-                if not isinstance(error, Exception):
-                    raise
-                return None
-        return loaded
-
-    async def _open(self, symbol: Symbol) -> bool:
-        if not isinstance(symbol.node, Trigger):
-            return True
-        try:
-            await symbol.node.open(self._contexts[symbol.key])
-        except Exception as error:
-            self._refuse(symbol, error)
-            await self._stop([symbol.key])
-            return False
-        return True
-
-    def _refuse(self, symbol: Symbol, error: BaseException) -> None:
-        """Do not try this draft again, until it changes or somebody asks for it."""
-        self._failed(symbol.key, error)
-        if symbol.draft.node is self._newest[symbol.key].node:
-            self._refused[symbol.key] = symbol.draft.digest, _reason(error)
-        else:
-            self._good.pop(symbol.key, None)
-
-    # --- unloading ----------------------------------------------------------------
-
-    async def _stop(self, keys: Iterable[str]) -> None:
-        """Let triggers start nothing more, then unload them."""
-        for key in list(keys):
-            symbol = self.symbols.pop(key)
-            assert isinstance(symbol.node, Trigger)
-            context = self._contexts.pop(key, None)
-            if context is not None:
-                context.closing = True
-            try:
-                await symbol.node.close()
-            except Exception as error:
-                self._failed(key, error)
-            if context is not None:
-                self._left(context.detach())
-                await context.end_tasks()
-            await self._leave(symbol)
-
-    async def _unload(self, symbols: list[Symbol]) -> None:
-        """Unload what no trigger leads to any more; later, where a process still uses it."""
-        nodes = {symbol.node for symbol in symbols}
-        self._leaving = [entry for entry in self._leaving if entry.running]
-        using = [entry for entry in self._leaving if not nodes.isdisjoint(entry.nodes)]
-        if not using and not self._unloading:
-            for symbol in symbols:
-                await self._leave(symbol)
-        elif symbols:
-            work = self._unload_later(symbols, using, frozenset(self._unloading))
-            task = self.roots.runtime.own(work, "penstock:unload")
-            self._unloading.add(task)
-            task.add_done_callback(self._unloading.discard)
-
-    async def _unload_later(
-        self,
-        symbols: list[Symbol],
-        using: list[Entry],
-        earlier: frozenset[asyncio.Task[None]],
-    ) -> None:
-        waits = [asyncio.ensure_future(entry.drained()) for entry in using]
-        if waits:
-            _, late = await asyncio.wait(waits, timeout=self.drain_seconds)
-            for each in late:
-                each.cancel()
-        if earlier:
-            await asyncio.wait(earlier)
-        for symbol in symbols:
-            await self._leave(symbol)
-
-    async def _leave(self, symbol: Symbol, *, term: bool = True) -> None:
-        """The end of a symbol: its `term`, the hooks, its `unload`. Each is tried, whatever fails."""
-        steps: list[Callable[[], Awaitable[object]]] = []
-        if term:
-            steps.append(lambda: self._call_life(symbol, "term", self.symbols))
-        steps += [functools.partial(hook, symbol) for hook in reversed(self.unload_hooks)]
-        steps.append(symbol.node.unload)
-        retire = self.roots.runtime.revisions.retire
-        steps += [functools.partial(retire, flow) for flow in symbol.draft.flows]
-        for step in steps:
-            try:
-                await step()
-            except Exception as error:
-                self._failed(symbol.key, error)
-
-    async def _call_life(self, symbol: Symbol, port: str, around: Mapping[str, Symbol]) -> None:
-        """Run what hangs from `init` or `term` of a node, as a root process."""
-        links = [each for each in symbol.life if each.port == port and each.node in around]
-        if links:
-            about = {
-                "name": symbol.key,
-                "kind": symbol.spec.kind,
-                "revision": symbol.draft.sheet.revision,
-            }
-            await Ways(self.roots, around).along(symbol.key, port, links).answer(about)
 
     # --- linking ------------------------------------------------------------------
 
@@ -288,22 +227,23 @@ class SymbolTable:
                 if key not in self._contexts:
                     self._contexts[key] = self._attach(symbol)
                 self._left(self._contexts[key].take(symbol, self._ways))
-        self._leaving = [entry for entry in self._leaving if entry.running]
 
     def _left(self, entries: list[Entry]) -> None:
         """These entries lead nowhere any more; processes may still be on their way."""
-        self._leaving += entries
+        self._lifecycle.look_after(entries)
         for entry in entries:
             self._gone(entry)
 
     def entry(self, key: str, port: str = "in") -> Entry:
         """A way into the graph at an in-port of an active node. Raises KeyError."""
-        return self._ways.into(self.symbols[key], port)
+        entry = self._ways.into(self.symbols[key], port)
+        self._lifecycle.look_after([entry])
+        return entry
 
-    def _dependents_first(self, symbols: Mapping[str, Symbol]) -> list[str]:
-        edges = {key: list(symbol.needs) for key, symbol in symbols.items()}
-        order = [key for key in dependencies_first(edges, list(symbols)) if key in symbols]
-        return _triggers_last(order, lambda key: symbols[key].node)[::-1]
+    def _dependents_first(self) -> list[str]:
+        edges = {key: list(symbol.needs) for key, symbol in self.symbols.items()}
+        order = [key for key in dependencies_first(edges, list(edges)) if key in edges]
+        return _triggers_last(order, lambda key: self.symbols[key].node)[::-1]
 
     # --- taking down and putting up -----------------------------------------------
 
@@ -323,7 +263,7 @@ class SymbolTable:
     ) -> None:
         self.reports = {
             key: self._report_on(draft, chosen[key], verdicts.get(key), wanted)
-            for key, draft in self._newest.items()
+            for key, draft in self.drafts.items()
         }
 
     def _report_on(
@@ -337,7 +277,7 @@ class SymbolTable:
             status = Status.BROKEN
             reason = f"{wrong} (revision {serving} serves on)" if serving else wrong
         elif key not in self.symbols:
-            status, reason = Status.WAITING, _lacks(draft, verdict, wanted)
+            status, reason = Status.WAITING, reasons.lacks(draft, verdict, wanted)
         redactor = self.roots.flow.redactor  # a failure to load may quote what it was given
         return Report(
             key=key,
@@ -350,13 +290,13 @@ class SymbolTable:
         )
 
     def _wrong_with(self, draft: Draft, verdict: Verdict | None) -> str:
-        if draft.problems:
-            return draft.wrong
-        if draft.key in self._refused:
-            return self._refused[draft.key][1]
-        if draft.key in self._linkless:
-            return self._linkless[draft.key]
-        return _told(verdict.problems) if verdict is not None else ""
+        """What is wrong with the newest draft; the verdict may be that on an earlier one."""
+        if not draft.problems:
+            if draft.key in self._refused:
+                return self._refused[draft.key][1]
+            if draft.key in self._linkless:
+                return self._linkless[draft.key]
+        return reasons.wrong_with(draft, verdict)
 
 
 def _load_order(
@@ -369,23 +309,3 @@ def _load_order(
 
 def _triggers_last(order: list[str], node: Callable[[str], object]) -> list[str]:
     return sorted(order, key=lambda key: isinstance(node(key), Trigger))
-
-
-def _lacks(draft: Draft, verdict: Verdict | None, wanted: set[str]) -> str:
-    if draft.missing:
-        return f"{', '.join(draft.missing)} is missing"
-    if verdict is not None and verdict.missing == (TAKEN_DOWN,):
-        return TAKEN_DOWN
-    if verdict is not None and verdict.missing:
-        return f"{', '.join(f'`{name}`' for name in verdict.missing)} is missing"
-    needs = () if verdict is None else verdict.needs
-    return "waits for " + ", ".join(f"`{name}`" for name in needs if name not in wanted)
-
-
-def _told(problems: Iterable[Problem]) -> str:
-    return "; ".join(str(problem).replace("\n", " ") for problem in problems)
-
-
-def _reason(error: BaseException) -> str:
-    message = getattr(error, "message", "") or str(error) or type(error).__name__
-    return message.partition("\n")[0]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from penstock.core.graph import preorder
-from penstock.core.payload import normalise
-from penstock.engine.plan import Called, Site
+from penstock.engine.plan import Called
 from penstock.engine.resident.entry import Entry
+from penstock.engine.site import Site
 
 if TYPE_CHECKING:
     from penstock.core.spec import Link
@@ -23,7 +23,9 @@ class Ways:
     def __init__(self, roots: Roots, symbols: Mapping[str, Symbol]) -> None:
         self._roots = roots
         self._symbols = symbols
-        self._called = Called({key: _site(symbol) for key, symbol in symbols.items()})
+        self._called = Called(
+            {key: Site.of(key, each.node, each.spec, each.links) for key, each in symbols.items()}
+        )
 
     def of(self, symbol: Symbol, before: Mapping[str, Entry]) -> dict[str, Entry]:
         """The entries of a trigger's out-ports, but for `error`; those from before that still hold."""
@@ -61,20 +63,3 @@ class Ways:
 
     def _plan(self, links: Sequence[Link]) -> Plan | None:
         return self._called.plan([(each.node, each.to) for each in links]) if links else None
-
-
-def _site(symbol: Symbol) -> Site:
-    spec, node = symbol.spec, symbol.node
-    return Site(
-        symbol.key,
-        node,
-        links=tuple((each.port, each.node, each.to) for each in symbol.links),
-        retry=spec.retry,
-        timeout=spec.timeout,
-        join=spec.join,
-        config_inputs={
-            port: normalise(getattr(node, port))
-            for port in node.ports()[0]
-            if port in spec.config and hasattr(node, port)
-        },
-    )

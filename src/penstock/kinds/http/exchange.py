@@ -138,5 +138,7 @@ def failed(ctx: TriggerContext, error: PenstockError, what: str) -> str:
         facts["remedy"] = error.remedy
     elif isinstance(error, NodeError):
         facts["failed_node"] = error.node
+        if error.process:
+            facts["process"] = error.process
     ctx.warn(what, **facts)
     return number

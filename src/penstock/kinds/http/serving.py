@@ -85,6 +85,10 @@ class Serving(Trigger):
 
     async def close(self) -> None:
         if self._server is not None:
+            self._server.retire()
+
+    async def drained(self) -> None:
+        if self._server is not None:
             await self._server.drain(self.drain.total_seconds())
 
     async def unload(self) -> None:

@@ -128,6 +128,9 @@ class Webhook(Serving, kind="http.webhook", aliases=("webhook",)):
         if self.mount is not None:
             self.board.take_down(self.mount)
         await super().close()
+
+    async def drained(self) -> None:
+        await super().drained()
         if self.running:
             await asyncio.wait(self.running, timeout=self.drain.total_seconds())
 

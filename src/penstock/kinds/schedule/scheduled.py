@@ -70,9 +70,12 @@ class Scheduled(Trigger):
         self._following = ctx.own(self._follow(ctx), f"{self.kind}:{ctx.node}")
 
     async def close(self) -> None:
+        if not self._firing.locked():  # a run that is being recorded is recorded to the end
+            self._following.cancel()
+
+    async def drained(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.drain.total_seconds()):
-                # A run that is being recorded is recorded to the end.
                 await self._firing.acquire()
                 self._following.cancel()
                 if self._started:

@@ -90,15 +90,22 @@ class Trial(Control, kind="test"):
         try:
             answer = await ctx.call("out", given)
         except NodeError as error:
-            if self.fails not in (True, error.code):
+            if self.fails is False:
                 raise
-            return Error.from_exception(error)
+            failure = Error.from_exception(error)
+            if self.fails in (True, error.code):
+                return failure
+            found = f"`{error.code}` in `{failure.node}`: {error.message}"
+            raise self._disappointed("it failed otherwise", found, failure) from error
         if self.fails is False:
             return answer
+        raise self._disappointed("it did not fail", shown(answer), answer)
+
+    def _disappointed(self, message: str, found: str, answer: Payload) -> NodeError:
         expected = "a failure" if self.fails is True else f"the failure `{self.fails}`"
-        difference = f"expected {expected}, found {shown(answer)}"
-        raise NodeError(
-            f"it did not fail\n  {difference}",
+        difference = f"expected {expected}, found {found}"
+        return NodeError(
+            f"{message}\n  {difference}",
             code="assertion",
             details={"differences": [difference], "found": answer},
         )

@@ -102,6 +102,8 @@ class Watch(Trigger, kind="file.watch", aliases=("watch",)):
 
     async def close(self) -> None:
         self._serving.cancel()
+
+    async def drained(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.drain.total_seconds()):
                 for _ in range(self.concurrency):
