@@ -183,7 +183,9 @@ def test_get_shows_a_table_with_what_each_spec_waits_for(penstock: Penstock, tmp
     assert "`nope`" in rows[3]
 
 
-def test_what_waited_for_a_value_does_so_no_longer_when_it_is_there(penstock: Penstock, tmp_path: Path) -> None:
+def test_what_waited_for_a_value_does_so_no_longer_when_it_is_there(
+    penstock: Penstock, tmp_path: Path
+) -> None:
     (tmp_path / "graph.yaml").write_text(
         "- {kind: debug.log, name: c, env: {T: {name: token}}, message: '{{ T }}'}"
     )

@@ -258,6 +258,22 @@ async def test_a_value_may_come_later(specs: Specs) -> None:
     assert "has no field `lvl`" in found
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        '{kind: debug.log, prefix: "{{ .P }}", env: {P: {name: later}}}',
+        "{kind: call, flow: later}",
+        "{kind: block, specs: [{kind: call, flow: later}]}",
+    ],
+)
+async def test_what_a_block_inside_of_a_flow_needs_may_come_later(specs: Specs, inner: str) -> None:
+    flow = f"{{flow: f, nodes: [{{kind: block, name: b, specs: [{inner}]}}]}}"
+    (change,) = await specs.apply(read(flow))
+    assert change.action is Action.CREATED
+    with pytest.raises(DocumentError, match="has no field `colour`"):
+        await specs.apply(read(flow.replace("specs: [{", "specs: [{colour: red, ")))
+
+
 async def test_a_called_flow_may_come_later_and_is_checked_when_it_is_there(specs: Specs) -> None:
     caller = "flow: all\nnodes:\n- {kind: call, name: c, flow: one, links: {nope: c}}"
     await specs.apply(read(caller.replace(", links: {nope: c}", "")))

@@ -38,7 +38,9 @@ class Branch(Action, kind="test.branch", pure=True):
     def run(self, inputs: Inputs) -> Outputs:
         if self.fails:
             raise NodeError("as it was told", code="told")
-        return None if self.nothing else {port: [inputs["in"], value] for port, value in self.sends.items()}
+        return (
+            None if self.nothing else {port: [inputs["in"], value] for port, value in self.sends.items()}
+        )
 
     out_ports: ClassVar[Ports] = {"a": Port(), "b": Port(), "c": Port()}
 

@@ -17,7 +17,7 @@ from tests.fuzz.watchdog import LAST_INPUT
 
 ROOT: Final = Path(__file__).parents[2]
 CAMPAIGNS: Final[dict[str, float]] = {
-    "guided": 10.0, "applied": 8.0, "mutated": 8.0, "requested": 3.0, "generated": 1.0,
+    "guided": 10.0, "applied": 8.0, "mutated": 8.0, "requested": 3.0, "generated": 1.0, "commanded": 1.0,
 }  # fmt: skip
 """Megabytes of each."""
 AT_ONCE: Final = 2

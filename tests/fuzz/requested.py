@@ -19,7 +19,7 @@ from penstock.core.errors import RequestRefused
 from penstock.document.reader import examine_file
 from penstock.engine.resident.resident import Resident
 from penstock.kinds.http.listener import Listener
-from penstock.server import Request
+from penstock.server.messages import Request
 
 WORKFLOW: Final = ROOT / "tests" / "document" / "data" / "system.yaml"
 TYPES: Final = (

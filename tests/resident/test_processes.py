@@ -4,9 +4,9 @@ import asyncio
 from typing import ClassVar
 
 import pytest
-from tests.resident.world import Bell, Held, World, bell, tag, world
+from tests.resident.world import Bell, Held, World, bell, tag, until, world
 
-from penstock.core.errors import NodeError
+from penstock.core.errors import NodeError, RunSuspended
 from penstock.core.events import EventType
 from penstock.core.payload import Payload
 from penstock.core.states import RunState
@@ -196,13 +196,25 @@ async def test_one_key_is_submitted_once(home: World) -> None:
 
 
 async def test_a_recorded_run_goes_on_with_its_revision_when_the_graph_changes(home: World) -> None:
-    await home.apply(bell("d", durable=True), {"kind": "delay", "name": "d", "duration": "1ms", "links": {"out": "z"}}, tag("z"))
+    delay = {"kind": "delay", "name": "d", "duration": "1ms", "links": {"out": "z"}}
+    await home.apply(bell("d", durable=True), delay, tag("z"))
     first = asyncio.create_task(home.ring([]))
-    while not home.runtime.resident:
-        await asyncio.sleep(0)
+    await until(lambda: home.runtime.resident)
     await home.apply(tag("z", tag="new"))
     assert await first == ["z"]
     assert await home.ring([]) == ["new"]
+
+
+async def test_who_waits_for_a_recorded_run_can_be_let_go_while_it_goes_on(home: World) -> None:
+    await home.apply(bell("d", durable=True), {"kind": "delay", "name": "d", "duration": "1h"})
+    asked = asyncio.create_task(home.ring())
+    await until(lambda: home.runtime.resident)
+    assert home.resident.cut()
+    with pytest.raises(RunSuspended, match="goes on when it is back"):
+        await asked
+    (row,) = await home.runtime.runs()
+    assert not row.state.terminal
+    assert not home.resident.cut()
 
 
 async def test_a_flow_of_the_namespace_is_a_node_and_can_be_called(home: World) -> None:
@@ -263,9 +275,7 @@ async def test_a_recorded_run_ends_with_its_asker_but_outlives_its_trigger(
     delay = {"kind": "delay", "name": "d", "duration": "0.5s"}
     await home.apply({**bell("d", durable=True), "kind": "impatient"}, delay)
     Impatient.asked = asyncio.create_task(home.ring())
-    async with asyncio.timeout(10):
-        while not home.runtime.resident:
-            await asyncio.sleep(0)
+    await until(lambda: home.runtime.resident)
     if leaves == "the asker":
         Impatient.asked.cancel()
         await asyncio.wait([Impatient.asked])

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.resident.world import OpenVault, bell, world
+from tests.resident.world import OpenVault, bell, until, world
 
 from penstock.core.states import RunState
 from penstock.engine.catalog.values import Values
@@ -23,8 +23,7 @@ async def test_a_run_goes_on_with_the_values_of_its_namespace() -> None:
         await shop.value("person", {"first": "Ada"})
         await shop.apply(bell("wait", durable=True), WAITING, say)
         process = asyncio.create_task(shop.ring())
-        while not shop.runtime.resident:
-            await asyncio.sleep(0)
+        await until(lambda: shop.runtime.resident)
         scheme = shop.runtime.loader.scheme
         process.cancel()
         (row,) = await shop.runtime.runs()

@@ -64,3 +64,12 @@ async def test_a_conflict_is_told_without_a_place_where_there_is_no_text(home: W
 async def test_who_asks_for_a_process_wrongly_is_told_how(home: World, payload: Payload) -> None:
     error = await refusal(home, "processes.create", payload)
     assert error.remedy == "send a mapping of `node`, `port`, `payload`, `flow`, `inputs`, `wait`"
+
+
+@pytest.mark.parametrize("verb", ["read", "delete"])
+@pytest.mark.parametrize("filters", [{"kind": "listener"}, [{"name": "bell"}, {"namespace": "shop"}]])
+async def test_processes_are_not_chosen_by_what_they_do_not_have(
+    home: World, verb: str, filters: Payload
+) -> None:
+    error = await refusal(home, f"processes.{verb}", filters)
+    assert error.message == "processes have neither kind nor namespace"

@@ -109,7 +109,8 @@ def test_specs_are_created_read_changed_and_deleted_and_another_runtime_follows(
             fault.execute(
                 "CREATE TRIGGER refuse BEFORE INSERT ON catalogue BEGIN SELECT RAISE(ABORT, 'no'); END"
             )
-        assert ask("POST", {**hello("never"), "name": "never"}) == (500, {"error": "Internal Server Error"})
+        never = {**hello("never"), "name": "never"}
+        assert ask("POST", never) == (500, {"error": "Internal Server Error"})
         with sqlite3.connect(tmp_path / "store.db", timeout=30) as fault:
             fault.execute("DROP TRIGGER refuse")
 

@@ -1,7 +1,7 @@
 """A namespace in memory: kinds that tell what is done with them, and a store to write to."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
@@ -25,6 +25,15 @@ from penstock.engine.resident.trigger import TriggerContext
 from penstock.engine.runtime import Runtime
 from penstock.kinds import standard_scheme
 from penstock.store.memory import MemoryStore
+
+PATIENCE_SECONDS = 20.0
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Let others run until something holds, for a while at most."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds():  # noqa: ASYNC110 - there is nothing that would tell
+            await asyncio.sleep(0)
 
 
 class OpenVault:
@@ -80,6 +89,11 @@ class World:
 
     async def broken(self, *documents: dict[str, Any]) -> None:
         """Write specs without the checks of `apply`, as an older Penstock may have."""
+        await self.written(*documents)
+        await self.caught_up()
+
+    async def written(self, *documents: dict[str, Any]) -> None:
+        """The same without waiting for what has gone to be unloaded."""
         writes = []
         for document in documents:
             known = await self.store.entries(
@@ -95,7 +109,7 @@ class World:
                 )
             )
         await self.store.write(writes, at=0.0)
-        await self.caught_up()
+        await self.resident.reached(await self.store.position())
 
     async def caught_up(self) -> None:
         await self.resident.reached(await self.store.position())
@@ -192,8 +206,6 @@ class Bell(Trigger, kind="bell"):
         LOG.append(f"load {self.tag}")
         if self.refuses:
             raise OSError(self.refuses)
-
-
 
     async def open(self, ctx: TriggerContext) -> None:
         LOG.append(f"open {self.tag}")

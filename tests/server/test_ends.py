@@ -408,3 +408,14 @@ async def test_10_000_failing_requests_leave_nothing_open(caplog: pytest.LogCapt
         gc.collect()
         assert descriptors() <= before
         assert len(asyncio.all_tasks()) == tasks
+
+
+async def test_a_server_that_nobody_came_to_for_long_answers_the_next_client() -> None:
+    clock = FakeClock()
+    async with serving(echo, clock=clock, head_seconds=10) as server:
+        async with Wire(server) as first:
+            assert (await first.ask(request())).status == 200
+        await until(lambda: not server.connections)
+        clock.advance(3600)
+        async with Wire(server) as late:
+            assert (await late.ask(request())).status == 200

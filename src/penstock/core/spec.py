@@ -17,8 +17,14 @@ from penstock.core.duration import Duration
 from penstock.core.policies import Join, OnError, Record, Retry
 from penstock.core.problems import Path
 
-NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
+LONGEST_NAME: Final = 200
+"""Characters of a name or an id. No database has an index for text of any length."""
+
+NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}")
 """What a node's, a value's or a flow's name may look like."""
+
+ID: Final = re.compile(rf"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{{1,{LONGEST_NAME}}}")
+"""What an id may look like: any characters that stand in one line."""
 
 DEFAULT_NAMESPACE: Final = "default"
 

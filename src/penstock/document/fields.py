@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.core.duration import Duration
 from penstock.core.problems import suggest
-from penstock.core.spec import NAME
+from penstock.core.spec import ID, NAME
 from penstock.document.findings import describe, quote
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from penstock.document.findings import Findings
 
     Choice = TypeVar("Choice", bound=StrEnum)
+
+NAME_HINT: Final = "a name holds letters, digits, `_` and `-`, and at most 200 of them"
+ID_HINT: Final = "an id is one line of at most 200 characters"
 
 _QUOTES = "put it in quotes"
 _DURATIONS = "write 500ms, 30s, 5m, 2h, 3d, 1h30m or PT5M"
@@ -87,8 +90,14 @@ class Fields:
         field, _ = self.first(*names)
         text = self.text(field)
         if text and not NAME.fullmatch(text):
-            hint = "a name holds letters, digits, `_` and `-`"
-            self.report(field, f"{quote(text)} is not a name", hint=hint)
+            self.report(field, f"{quote(text)} is not a name", hint=NAME_HINT)
+        return text
+
+    def ident(self, name: str) -> str:
+        """The text of a field that is the id of something."""
+        text = self.text(name)
+        if text and not ID.fullmatch(text):
+            self.report(name, f"{quote(text)} is not an id", hint=ID_HINT)
         return text
 
     def number(self, *names: str, least: float, most: float | None = None) -> float | None:
@@ -193,7 +202,7 @@ class Fields:
     def close(self, *, hints: dict[str, str] | None = None) -> None:
         """Report every field that nobody asked for; `hints` knows the common mistakes."""
         for name in self.rest():
-            if self.findings.full:
+            if self.findings.enough:
                 hint = ""
             elif name in (hints or {}):
                 hint = (hints or {})[name]

@@ -38,9 +38,9 @@ class Findings:
         self._settled: frozenset[Path] = frozenset()
 
     @property
-    def full(self) -> bool:
-        """Whether further problems are only counted, so that nobody need look for a hint."""
-        return len(self.problems) >= self._most
+    def enough(self) -> bool:
+        """Whether there are so many that nobody reads on, so that a hint is not worth looking for."""
+        return len(self.problems) >= MOST
 
     def next_stage(self) -> None:
         """From here on, nothing more is said at or below the places found so far."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from penstock.core.policies import Join
-from penstock.core.spec import DEFAULT_NAMESPACE, NAME, FlowSpec, NodeSpec
+from penstock.core.spec import DEFAULT_NAMESPACE, LONGEST_NAME, NAME, FlowSpec, NodeSpec
 from penstock.document.connections import Ends, read_connections
 from penstock.document.fields import Fields
 from penstock.document.findings import quote
@@ -41,7 +41,7 @@ def read_flow_json(value: dict[str, Any], findings: Findings) -> FlowSpec:
     scope = Scope(known, findings, closed=all_known(value.get("nodes"), ("nodes",), findings))
     links = read_connections(fields, Ends(scope, known))
     title = fields.text("name")
-    ident = fields.text("id")
+    ident = fields.ident("id")
     namespace = fields.name("namespace") or DEFAULT_NAMESPACE
     inputs, required = read_inputs(fields)
     spec = FlowSpec(
@@ -85,7 +85,7 @@ def _read_node(value: Any, path: Path, findings: Findings) -> NodeSpec | None:
     retry, _ = fields.first("retry_policy", "retry")
     spec = NodeSpec(
         kind=kind,
-        id=fields.text("id"),
+        id=fields.ident("id"),
         name=title,
         annotations=_read_notes(fields, title),
         env=read_env(fields),
@@ -132,4 +132,4 @@ def _read_notes(fields: Fields, title: str) -> dict[str, str]:
 
 
 def _slug(title: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", title).strip("-")
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", title).strip("-")[:LONGEST_NAME]

@@ -61,7 +61,7 @@ def read_flow(value: dict[str, Any], path: Path, findings: Findings) -> FlowSpec
     inputs, required = read_inputs(fields)
     spec = FlowSpec(
         name=name,
-        id=fields.text("id"),
+        id=fields.ident("id"),
         description=fields.text("description"),
         inputs=inputs,
         required=required,

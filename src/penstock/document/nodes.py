@@ -34,7 +34,7 @@ def read_node(value: Any, path: Path, findings: Findings, *, namespace: str = ""
         fields.report("namespace", f"the flow around it is in the namespace `{namespace}`")
     return NodeSpec(
         kind=kind,
-        id=fields.text("id"),
+        id=fields.ident("id"),
         name=fields.name("name"),
         namespace=namespace or own or DEFAULT_NAMESPACE,
         annotations=read_annotations(fields),

@@ -40,8 +40,8 @@ def check_plain(data: Any, findings: Findings) -> None:
                         _check_text(key, path, findings)
                     else:
                         findings.report(f"a key of type `{type(key).__name__}` is no text", path)
-                # A path is made of text and indexes, so that nothing is said below another key.
-                items = [(key, item) for key, item in value.items() if isinstance(key, str)]
+                # A path is made of text and numbers, so that nothing is said below another key.
+                items = [(key, item) for key, item in value.items() if isinstance(key, str | int)]
                 stack.extend((item, (*path, key)) for key, item in reversed(items))
             case list():
                 stack.extend((value[index], (*path, index)) for index in reversed(range(len(value))))

@@ -50,6 +50,9 @@ def compile_spec(
     binder.missing |= decoder.missing
     wiring = Wiring(spec, _interfaces(spec, nodes, decoder), findings)
     spec = _check(spec, wiring)
+    if len(nodes) < len(wiring.specs) and not findings.problems:
+        # Whoever read its document knows more, and says so there.
+        findings.report(f"a node of the flow `{spec.name}` cannot be read", spec.at)
     if findings.problems:
         raise DocumentError([*findings.problems, *findings.omitted()])
     sites = {

@@ -13,7 +13,7 @@ from penstock.core.problems import Path, nearest, suggest
 from penstock.core.spec import EnvRef, NodeSpec, decode_hook
 from penstock.document.findings import Findings
 from penstock.engine.binding import Binder
-from penstock.engine.environment import Environment, MissingValue
+from penstock.engine.environment import Environment, MissingValue, variable_of
 from penstock.engine.interface import Interface
 from penstock.engine.kind import FieldError, Node, Trigger
 from penstock.engine.mismatch import explain
@@ -35,9 +35,9 @@ class Decoder:
     """Makes nodes of specs; what is wrong with one goes to the findings.
 
     env, values: the variables that hold for all nodes, and the value documents by name.
-    secrets: every text that came from a value document. missing: the value documents that
-    are not there, in words. resident: whether the nodes are those of a resident graph, where
-    triggers belong.
+    secrets: every text that came from a value document. missing: the value documents and the
+    variables that are not there, in words. resident: whether the nodes are those of a resident
+    graph, where triggers belong.
     """
 
     def __init__(
@@ -64,7 +64,9 @@ class Decoder:
         kind = self.kind(spec)
         if kind is not None and issubclass(kind, Trigger) and not self.resident:
             text = f"`{spec.kind}` starts processes by itself, so it belongs in a resident graph"
-            hint = "write a list of node specs, and serve it with `penstock start`"
+            hint = (
+                "put it in a list of node specs, in no flow and no block; `penstock start` serves that"
+            )
             self._report(text, spec.kind_at, hint=hint)
             return None
         config = None if kind is None else self._config(spec, kind)
@@ -109,7 +111,7 @@ class Decoder:
     def kind(self, spec: NodeSpec) -> type[Node] | None:
         """The kind that a spec names, or None when there is no such kind."""
         kind = self.scheme.get(spec.kind)
-        if kind is None:
+        if kind is None and spec.kind:  # that it names none is known
             hint = self.scheme.hint(spec.kind)
             self.findings.report(f"unknown kind `{spec.kind}`", spec.kind_at, hint=hint)
         return kind
@@ -133,6 +135,7 @@ class Decoder:
                     rendered, hints[name], strict=strict, dec_hook=decode_hook
                 )
             except msgspec.ValidationError as error:
+                self._miss_variable(spec, name)
                 wrong = explain(error, rendered, hints[name], mask=self._masked)
                 self._report(wrong.message, (*path, *wrong.path), hint=wrong.hint, at_key=wrong.at_key)
             except ValueError as error:
@@ -149,17 +152,24 @@ class Decoder:
 
     def _report_fields(self, spec: NodeSpec, error: FieldError | ExceptionGroup[FieldError]) -> None:
         if isinstance(error, FieldError):
+            self._miss_variable(spec, *error.path[:1])
             self._report(f"`{spec.kind}`: {error}", (*spec.config_at, *error.path))
             return
         for mistake in error.exceptions:
             self._report_fields(spec, mistake)
+
+    def _miss_variable(self, spec: NodeSpec, name: str | int = "") -> None:
+        """A field that does not fit may be waiting for a variable that nobody has set."""
+        variable = variable_of(spec.config.get(str(name)))
+        if variable and variable not in self.env and variable not in spec.env:
+            self.missing.add(f"the variable `{variable}`")
 
     def _report_fault(self, spec: NodeSpec, error: Exception) -> None:
         """A kind may be anybody's code; one that fails must not take down what works."""
         self._report(f"`{spec.kind}`: {type(error).__name__}: {error}", spec.at, hint=FAULT)
 
     def _report_unknown(self, spec: NodeSpec, name: str, known: Iterable[str]) -> None:
-        if self.findings.full:
+        if self.findings.enough:
             self._report(f"`{spec.kind}` has no field `{name}`", (*spec.config_at, name))
             return
         common = NODE_FIELDS if spec.config_at == spec.at else ()

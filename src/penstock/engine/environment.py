@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,8 @@ _WAYS: Final = (
     "give it with `penstock apply values`, with `--values FILE`, as [values.{}] in penstock.toml, "
     "or as `values=` in Python"
 )
+
+_VARIABLE: Final = re.compile(r"\s*\{\{-?\s*\.?([A-Za-z_]\w*)\s*-?\}\}\s*")
 
 
 class MissingValue(ValueError):
@@ -101,6 +104,12 @@ class Environment:
     def _keep_secret(self, value: Any) -> None:
         literal = [ref.data for ref in self._env.values() if not _document(ref)]
         self._secrets.update(text for text in _texts(value) if text not in literal)
+
+
+def variable_of(value: Payload) -> str:
+    """The variable that a text consists of, as in `{{ PORT }}`; of anything else, nothing."""
+    found = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else ""
 
 
 def mentioned(document: Any) -> Iterator[str]:

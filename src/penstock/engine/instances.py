@@ -22,13 +22,10 @@ class Instances:
             return
         try:
             for node in self.nodes:
-                self._loaded.append(node)
                 await node.load()
-        except BaseException as failure:
-            try:
-                await self.unload()
-            except Exception as error:
-                failure.add_note(f"to unload it failed, too: {type(error).__name__}: {error}")
+                self._loaded.append(node)
+        except BaseException:
+            await self.unload()
             raise
 
     async def unload(self) -> None:

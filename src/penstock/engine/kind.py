@@ -141,10 +141,13 @@ class Node:
         return self.in_ports, self.out_ports
 
     async def load(self) -> None:
-        """Called once before the first run: open pools, compile code."""
+        """Called once before the first run: open pools, compile code.
+
+        Where it fails, it cleans up behind itself: `unload` is not called then.
+        """
 
     async def unload(self) -> None:
-        """Called once when the node goes, even if `load` failed: close what that opened."""
+        """Called once when the node goes: close what `load` opened."""
 
 
 def _hints_of(kind: type[Node], names: list[str]) -> dict[str, Any]:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from penstock.engine.observer import Observer
     from penstock.engine.plan import Plan
     from penstock.engine.replay import Replay
-    from penstock.engine.resident.syscalls import Syscall
     from penstock.engine.resources import Resources
+    from penstock.engine.syscalls.opcodes import Syscall
 
 WAIT_SECONDS: Final = 1.0
 """A run that waits for less is not worth two events that say so."""

@@ -145,7 +145,8 @@ class Nesting:
         for link in read_targets(
             dict(bounds), at, self._findings, default="in" if coming else "out", of="ports"
         ):
-            face = wiring.faces.get(link.node)
+            key = wiring.key(link.node)
+            face = wiring.faces.get(key)
             if face is None:
                 hint = suggest(link.node, wiring.specs)
                 self._findings.report(f"no node inside is named `{link.node}`", link.at, hint=hint)
@@ -156,7 +157,7 @@ class Nesting:
                 text = f"`{face.kind.kind}` has no {word} `{link.to}`"
                 self._findings.report(text, link.at, hint=suggest(link.to, ports))
                 continue
-            ends.setdefault(link.port, []).append((link.node, port))
+            ends.setdefault(link.port, []).append((key, port))
         return ends
 
     def _check(self, inner: FlowSpec, wiring: Wiring, inlets: Ends) -> None:

@@ -109,10 +109,7 @@ class Process:
         """Run a graph that stands for a node: its packets by in-port, and those that leave it."""
         for port, routes in self.plan.inlets.items():
             for route in routes:
-                if port in inputs:
-                    self.arrive(route, inputs[port])
-                else:
-                    self._close(route)
+                self.arrive(route, inputs[port])
         await self._execute()
         return self._response.packets(self.plan)
 

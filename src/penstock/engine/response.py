@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from penstock.core.ports import Emit
@@ -28,8 +29,7 @@ class Response:
             self._add_leaf(vertex, outputs, branch)
         for field, port in vertex.captures:
             if port in outputs:
-                found = self._captured.setdefault(field, [])
-                found.append((vertex.order, branch, _shown(outputs[port])))
+                self._captured.setdefault(field, []).append((vertex.order, branch, outputs[port]))
 
     def _add_leaf(self, vertex: Vertex, outputs: Mapping[str, Payload], branch: Branch) -> None:
         """A firing none of whose packets travelled contributes what it emitted."""
@@ -51,24 +51,33 @@ class Response:
 
     def _output(self, field: str) -> Payload:
         """A named output: one payload, or a list where the node fired several times."""
+        found = [_shown(payload) for payload in self._in_order(field)]
+        return found if len(found) > 1 else next(iter(found), None)
+
+    def _in_order(self, field: str) -> list[Payload]:
         found = self._captured.get(field, [])
-        if len(found) > 1:
-            return [payload for _, _, payload in sorted(found, key=lambda item: item[:2])]
-        return found[0][2] if found else None
+        return [payload for _, _, payload in sorted(found, key=lambda item: item[:2])]
 
     def packets(self, plan: Plan) -> dict[str, list[Payload]]:
-        """What leaves a graph that stands for a node: the packets of each of its out-ports."""
-        found = self._captured if plan.outputs else {"out": self._leaves}
-        return {
-            port: [payload for _, _, payload in sorted(packets, key=lambda item: item[:2])]
-            for port, packets in found.items()
-            if packets
+        """What leaves a graph that stands for a node: the packets of each of its out-ports.
+
+        A graph that names none has its response leave by `out`, if there is one.
+        """
+        if not plan.outputs:
+            return {"out": [self.value(plan)]} if self._leaves else {}
+        found = {
+            port: list(chain.from_iterable(map(_packets, self._in_order(port)))) for port in plan.outputs
         }
+        return {port: packets for port, packets in found.items() if packets}
 
 
 def _travels(payload: Payload) -> bool:
     """Whether there is a packet: an `Emit` may hold none."""
     return type(payload) is not Emit or bool(payload)
+
+
+def _packets(payload: Payload) -> Sequence[Payload]:
+    return payload if type(payload) is Emit else (payload,)
 
 
 def _shown(payload: Payload) -> Payload:

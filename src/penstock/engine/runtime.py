@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from penstock.engine.flow import Flow
     from penstock.engine.inspection.inspector import Inspector
     from penstock.engine.loading import Loader
-    from penstock.engine.resident.syscalls import Syscall
+    from penstock.engine.syscalls.opcodes import Syscall
 
 THREADS: Final = 32
 

@@ -43,6 +43,10 @@ class Wiring:
         """The nodes that no link leads to."""
         return [key for key in self.specs if not self.incoming[key]]
 
+    def key(self, name: str) -> str:
+        """The key of the node that a name or id means. A name goes before the id of another node."""
+        return name if name in self.specs else self._by_id.get(name, name)
+
     def drop_loose(self) -> None:
         """Forget, where they arrive, the links that cannot be followed."""
         for key, arriving in self.incoming.items():
@@ -55,7 +59,7 @@ class Wiring:
 
     def _resolve(self, source: str, link: Link) -> Link:
         """A link by key rather than id, by ports rather than other names for them."""
-        key = link.node if link.node in self.specs else self._by_id.get(link.node, link.node)
+        key = self.key(link.node)
         port, to = link.port, link.to
         if source in self.faces:
             port = self.faces[source].own(port)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from penstock.core.ports import Port, Ports
 from penstock.engine.kind import Action, FieldError, Inputs, Outputs
-from penstock.engine.resident.syscalls import OPCODES
+from penstock.engine.syscalls.opcodes import OPCODES
 
 if TYPE_CHECKING:
     from penstock.engine.context import NodeContext

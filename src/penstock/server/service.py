@@ -68,7 +68,7 @@ class Service:
         self.members.add(member)
         self.vacant.clear()
         if self._timer is None:
-            self._tick()
+            self._set_clock()  # it stood still while nobody was here
 
     def leave(self, member: Member) -> None:
         self.members.discard(member)
@@ -81,13 +81,16 @@ class Service:
             self._timer.cancel()
             self._timer = None
 
+    def _set_clock(self) -> None:
+        self.now = self._clock.monotonic()
+        self.date = date_line(self._clock.now())
+        self._timer = self._clock.call_later(self.limits.tick_seconds, self._tick)
+
     def _tick(self) -> None:
         """A server without connections does nothing at all: the last tick finds nobody."""
         self._timer = None
-        self.now = self._clock.monotonic()
-        self.date = date_line(self._clock.now())
         if self.members:
-            self._timer = self._clock.call_later(self.limits.tick_seconds, self._tick)
+            self._set_clock()
         for member in tuple(self.members):
             member.check(self.now)
 

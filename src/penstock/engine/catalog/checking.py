@@ -14,6 +14,7 @@ from penstock.document.findings import Findings
 from penstock.engine.binding import Binder
 from penstock.engine.compiler import compile_spec
 from penstock.engine.decoding import Decoder
+from penstock.engine.environment import variable_of
 from penstock.engine.interface import Interface
 from penstock.engine.kind import Node
 from penstock.engine.resident.linking import check_links
@@ -32,8 +33,8 @@ class Checker:
     """Compiles specs as a runtime will, and leaves aside what only a runtime can know.
 
     Values are not looked up: whoever writes a spec need not have the keys to its secrets, and
-    a value, like a flow that is called or the target of a link, may come later. The runtime
-    tells what a spec waits for.
+    a value, like a variable of `penstock start`, a flow that is called or the target of a link,
+    may come later. The runtime tells what a spec waits for.
 
     namespace: that of all specs, or empty for the one that each names.
     """
@@ -72,9 +73,11 @@ class Checker:
             check_links(own, findings)
 
     def _may_wait(self, node: NodeSpec, flow: FlowSpec) -> bool:
-        """Whether a node of a flow can need what is not there yet: a value, or another flow."""
+        """Whether a node of a flow, or one inside of it, can need what is not there yet."""
         kind = self._scheme.get(node.kind)
-        return bool(node.env or flow.env) or (kind is not None and kind.bind is not Node.bind)
+        if node.env or flow.env or any(map(variable_of, node.config.values())):
+            return True
+        return kind is not None and (kind.bind is not Node.bind or kind.nest is not Node.nest)
 
     def _binder(self, spec: FlowSpec | NodeSpec, *, trail: tuple[str, ...] = ()) -> Binder:
         return Binder(partial(self._find, self._namespace or spec.namespace), trail=trail)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.problems import suggest
-from penstock.core.spec import DEFAULT_NAMESPACE, NAME
-from penstock.document.fields import Fields
+from penstock.core.spec import DEFAULT_NAMESPACE, ID, NAME
+from penstock.document.fields import ID_HINT, NAME_HINT, Fields
 from penstock.document.nodes import read_annotations
 from penstock.engine.catalog.draft import Document, Draft
 from penstock.engine.catalog.stored import MASK
@@ -98,8 +98,10 @@ def _text(fields: Fields, name: str) -> str:
     if not isinstance(value, str):
         fields.report(name, "expected text", hint="put it in quotes")
         return ""
-    if value and name != "id" and not NAME.fullmatch(value):
-        fields.report(name, "this is not a name", hint="a name holds letters, digits, `_` and `-`")
+    if value and name == "id" and not ID.fullmatch(value):
+        fields.report(name, "this is not an id", hint=ID_HINT)
+    elif value and name != "id" and not NAME.fullmatch(value):
+        fields.report(name, "this is not a name", hint=NAME_HINT)
     return value
 
 

@@ -35,8 +35,8 @@ class Entry:
     """
 
     __slots__ = (
-        "__weakref__", "_drained", "_shared", "answer_now", "error", "inline", "key", "limit", "nodes", "plan",
-        "port", "roots", "running", "way",
+        "__weakref__", "_drained", "_shared", "answer_now", "error", "inline", "key", "limit",
+        "nodes", "plan", "port", "roots", "running", "way",
     )  # fmt: skip
 
     def __init__(

@@ -1,7 +1,7 @@
 """The lives of symbols: how they are loaded, and what is seen to before they are unloaded.
 
-An instance lives once: one `load`, and, however far that came, one `unload`. What has begun
-to end goes on to its end, even when whoever asked for it is cancelled.
+An instance lives once: one `load`, and one `unload` for each that succeeded. What has begun to
+end goes on to its end, even when whoever asked for it is cancelled.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ class Lifecycle:
 
     async def _load(self, symbol: Symbol, around: Mapping[str, Symbol]) -> None:
         self._lived.add(symbol.node)
-        symbol.stage = Stage.LOADING
         await symbol.node.load()
-        symbol.stage = Stage.HOOKED
+        symbol.stage = Stage.LOADED
         for hook in self.load_hooks:
             await hook(symbol)
+        symbol.stage = Stage.HOOKED
         await self._call(symbol, "init", around)
         symbol.stage = Stage.LIVE
 
@@ -168,7 +168,7 @@ class Lifecycle:
         if symbol.stage >= Stage.HOOKED:
             for hook in reversed(self.unload_hooks):
                 await self._try(symbol, hook, symbol)
-        if symbol.stage >= Stage.LOADING:
+        if symbol.stage >= Stage.LOADED:
             await self._try(symbol, symbol.node.unload)
         for flow in symbol.draft.flows:
             await self._try(symbol, self._roots.runtime.revisions.retire, flow)

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from penstock.core.errors import RunCancelled, RunFailed, RunTimeout
+from penstock.core.errors import RunCancelled, RunFailed, RunSuspended, RunTimeout
 from penstock.core.graph import preorder
 from penstock.core.payload import Error, Payload
 from penstock.core.spec import FlowSpec, Link, NodeSpec
@@ -59,6 +59,7 @@ class Recorder:
         self._find = find
         self._flows: WeakKeyDictionary[Entry, GraphFlow] = WeakKeyDictionary()
         self._waiting: set[asyncio.Task[Payload]] = set()
+        self._released: set[asyncio.Task[Payload]] = set()
 
     def name(self, entry: Entry) -> str:
         """The name under which the runs of an entry are listed."""
@@ -78,7 +79,9 @@ class Recorder:
     async def answer(
         self, entry: Entry, payload: Payload, *, outlives: Callable[[], bool], trace: str = ""
     ) -> Payload:
-        """Start a run, and return its result. To be cancelled is to cancel it. Raises NodeError.
+        """Start a run, and return its result. To be cancelled is to cancel it.
+
+        Raises NodeError, or RunSuspended when it was let go while the run goes on.
 
         outlives: whether it goes on all the same, as who asks is cancelled for reasons of its own.
         """
@@ -94,14 +97,19 @@ class Recorder:
         except (RunCancelled, RunTimeout) as failure:
             raise Error.from_exception(failure, node=entry.key).to_exception() from failure
         except asyncio.CancelledError:
+            if waiting in self._released:
+                waiting.uncancel()
+                raise _put_aside(run.fid) from None
             if not outlives():
                 await asyncio.shield(run.cancel("whoever asked for it has gone"))
             raise
         finally:
             self._waiting.discard(waiting)
+            self._released.discard(waiting)
 
     def release(self) -> bool:
         """Let go whoever waits for a run, which goes on; whether there was anybody."""
+        self._released |= self._waiting
         for waiting in self._waiting:
             waiting.cancel()
         return bool(self._waiting)
@@ -141,6 +149,11 @@ class Recorder:
             env=dict(self._ambient),
         )
         return compile_spec(spec, self._scheme, binder=Binder(self._find), values=self._values())
+
+
+def _put_aside(fid: str) -> RunSuspended:
+    """What somebody is told who waits for a run that goes on when the runtime is back."""
+    return RunSuspended("the runtime stops; what was begun goes on when it is back", fid=fid)
 
 
 def _head(trigger: Symbol, links: list[Link]) -> NodeSpec:

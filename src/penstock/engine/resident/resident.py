@@ -16,7 +16,6 @@ from penstock.engine.observation import masked
 from penstock.engine.observer import Subject
 from penstock.engine.redaction import Redactor
 from penstock.engine.resident import entry as entries
-from penstock.engine.resident import syscalls
 from penstock.engine.resident.draft import Draft, Drafter, Sheet, distinct
 from penstock.engine.resident.recorded import Recorder
 from penstock.engine.resident.reports import Reporter
@@ -24,14 +23,19 @@ from penstock.engine.resident.roots import Roots
 from penstock.engine.resident.symbol import Report, Symbol
 from penstock.engine.resident.table import DRAIN_SECONDS, SymbolTable
 from penstock.engine.resident.trigger import TriggerContext
+from penstock.engine.syscalls.table import syscalls
 
 if TYPE_CHECKING:
+    from penstock.core.clock import Timer
     from penstock.engine.catalog.values import Values
     from penstock.engine.flow import Flow
     from penstock.engine.runtime import Runtime
 
 RETRY_SECONDS: Final = 1.0
 """After a look at the store that failed, when the next one comes."""
+
+PATIENCE_SECONDS: Final = 60.0
+"""What would not load is tried again after a second, then later and later, and this often at least."""
 
 
 class Resident:
@@ -85,9 +89,11 @@ class Resident:
             drain_seconds=drain_seconds,
         )
         self._reporter = Reporter(runtime, namespace, failed=lambda error: self._failed("", error))
-        runtime.syscalls.update(syscalls.table(self, self._specs, values))
+        runtime.syscalls.update(syscalls(self, self._specs, values))
         self._moved = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._retry: Timer | None = None
+        self._patience = RETRY_SECONDS
         self._changing = asyncio.Lock()
         self._closed = False
 
@@ -110,6 +116,8 @@ class Resident:
             await asyncio.wait(tasks)
         async with self._changing:
             self._closed = True
+            if self._retry is not None:
+                self._retry.cancel()
             await self.table.close()
             await self._reporter.withdraw()
 
@@ -222,6 +230,20 @@ class Resident:
                 self._tell(before)
                 observer.reloaded(self.namespace, changes, clock.monotonic() - began, None)
             await self._reporter.tell(self.reports, self.roots.flow.redactor)
+            self._plan_retry()
+
+    def _plan_retry(self) -> None:
+        """Have what would not load tried again: its reasons may lie outside of the graph."""
+        if not self.table.refused:
+            self._patience = RETRY_SECONDS
+        elif self._retry is None:
+            self._retry = self.runtime.clock.call_later(self._patience, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._patience = min(2 * self._patience, PATIENCE_SECONDS)
+        self.table.try_again()
+        self.refresh_soon()
 
     def _draft_all(self, *, values_changed: bool) -> dict[str, Draft]:
         """The drafts of all sheets; those of unchanged sheets are kept, with their nodes."""

@@ -46,7 +46,7 @@ class Stage(IntEnum):
     """How far into its life a symbol is: what has to be undone at its end."""
 
     NEW = auto()
-    LOADING = auto()
+    LOADED = auto()
     HOOKED = auto()
     LIVE = auto()
     OPEN = auto()

@@ -73,6 +73,13 @@ class SymbolTable:
         """Make the table what these drafts say, as far as they can be loaded."""
         self.drafts = dict(drafts)
         self._good = {key: draft for key, draft in self._good.items() if key in drafts}
+        before = set(self.symbols.values())
+        await self._settle()
+        if self.refused and not before.issubset(self.symbols.values()):
+            self.try_again()  # what has gone may have been in the way: it had the port, say
+            await self._settle()
+
+    async def _settle(self) -> None:
         while not await self._change():
             pass
 
@@ -245,7 +252,17 @@ class SymbolTable:
         order = [key for key in dependencies_first(edges, list(edges)) if key in edges]
         return _triggers_last(order, lambda key: self.symbols[key].node)[::-1]
 
-    # --- taking down and putting up -----------------------------------------------
+    # --- trying again, taking down and putting up ---------------------------------
+
+    @property
+    def refused(self) -> list[str]:
+        """The nodes that would not load, and have no earlier revision at work."""
+        return [key for key in self._refused if key not in self.symbols]
+
+    def try_again(self) -> None:
+        """Have the next update try again what would not load."""
+        for key in self.refused:
+            del self._refused[key]
 
     def take_down(self, key: str) -> None:
         """Have a node inactive from the next update on, whatever its spec says."""

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import NodeError, PenstockError, RequestRefused
+from penstock.core.errors import NodeError, PenstockError, RequestRefused, RunSuspended
 from penstock.core.payload import Payload
 from penstock.kinds.http.payload import payload_of
 from penstock.kinds.http.reply import ReplyError, respond
@@ -54,6 +54,8 @@ class Exchange:
         """The response where the payload has none that this client can have."""
         if isinstance(error, RequestRefused):
             return problem(error.status, error.message)
+        if isinstance(error, RunSuspended):
+            return problem(503, f"{error.message}, so do not send it again", id=error.fid)
         return self.failure(error)
 
     def failure(self, error: PenstockError) -> Response:
@@ -67,7 +69,7 @@ class Exchange:
         try:
             return self.response(await process)
         except PenstockError as error:
-            return self.failure(error)
+            return self.refusal(error)
 
 
 def begin(ctx: TriggerContext, port: str, request: Request) -> Response | Coroutine[Any, Any, Response]:

@@ -68,7 +68,11 @@ class Serving(Trigger):
             tls=tls,
             compress_from_bytes=_COMPRESS_FROM_BYTES if self.compress else None,
         )
-        await self._server.bind(self.host, port)
+        try:
+            await self._server.bind(self.host, port)
+        except BaseException:
+            await self.unload()
+            raise
 
     def origin(self) -> str:
         """The address of its socket as clients write it, such as `http://127.0.0.1:8000`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import StoreError
 from penstock.store.catalogue.revise import revise
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from penstock.store.postgres.line import Line
     from penstock.store.postgres.news import News
     from penstock.store.postgres.reports import Reports
+
+
+_NEVER: Final = "\0"
+"""No text of PostgreSQL has this in it, so nothing there is called so."""
 
 
 class PostgresCatalogue:
@@ -54,11 +58,16 @@ class PostgresCatalogue:
     async def entries(
         self, collection: Collection, *, namespace: str | None = None, keys: Sequence[str] = ()
     ) -> list[Entry]:
+        possible = [key for key in keys if _NEVER not in key]
+        if _NEVER in (namespace or "") or (keys and not possible):
+            return []
         return await self._select(
-            self._reading, statements.SELECT_LIVE, collection, namespace, list(keys)
+            self._reading, statements.SELECT_LIVE, collection, namespace, possible
         )
 
     async def history(self, collection: Collection, id: str) -> list[Entry]:  # noqa: A002 - the field's word
+        if _NEVER in id:
+            return []
         return await self._select(self._reading, statements.SELECT_HISTORY, collection, id)
 
     async def position(self) -> int:

@@ -158,6 +158,15 @@ class DocumentConformance:
             assert await ids(namespace="default", keys=["one"]) == ["3"]
             assert [entry.id for entry in await store.entries(VALUES)] == ["6"]
 
+    async def test_what_no_document_can_be_called_finds_none(self, store_factory: StoreFactory) -> None:
+        async with opened(store_factory) as store:
+            await store.write([spec("1", name="one")], at=AT)
+            for odd in ("a\0b", "\0", "a" * 10_000, "é\u2028"):
+                assert await store.entries(SPECS, keys=[odd]) == []
+                assert [entry.id for entry in await store.entries(SPECS, keys=[odd, "one"])] == ["1"]
+                assert await store.entries(SPECS, namespace=odd) == []
+                assert await store.history(SPECS, odd) == []
+
     async def test_a_deletion_is_a_revision_and_keeps_the_name(
         self, store_factory: StoreFactory
     ) -> None:

@@ -1,0 +1,1 @@
+"""System calls: how a graph reads and changes specs, values, symbols and processes."""
