@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import jsonschema_rs
 import pytest
-import yaml
 from tests.docs.snippets import pages_of, snippets_of
 
 from penstock.cli.catalogue import kind_info
 from penstock.document.schema import document_schema
+from penstock.document.source import read_source
 from penstock.engine.scheme import kinds_of
 from penstock.kinds import standard_scheme
 
@@ -28,7 +28,7 @@ def flows_of_kinds(known: set[str]) -> dict[str, Any]:
     }
     shown |= {path.name: path.read_text("utf-8") for path in (ROOT / "examples").glob("*.yaml")}
     shown |= {path.name: path.read_text("utf-8") for path in (ROOT / "examples").glob("*.json")}
-    documents = {where: yaml.safe_load(text) for where, text in shown.items()}
+    documents = {where: read_source(text, file=where).data for where, text in shown.items()}
     return {
         where: document
         for where, document in documents.items()

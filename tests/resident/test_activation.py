@@ -5,7 +5,7 @@ from typing import ClassVar
 from tests.resident.world import Teller, World, bell, tag, until, world
 
 from penstock.engine.kind import Inputs, Outputs
-from penstock.engine.resident.symbol import Status, Symbol
+from penstock.engine.resident.symbol import Status
 from penstock.testing.clock import FakeClock
 
 
@@ -39,16 +39,7 @@ async def test_nothing_is_loaded_while_something_that_can_be_reached_is_missing(
 
 
 async def test_the_life_of_a_chain_whose_end_comes_goes_breaks_and_is_repaired(home: World) -> None:
-    hooks: list[str] = []
-
-    async def loaded(symbol: Symbol) -> None:
-        hooks.append(f"+{symbol.key}")
-
-    async def unloading(symbol: Symbol) -> None:
-        hooks.append(f"-{symbol.key}")
-
-    home.resident.table.load_hooks.append(loaded)
-    home.resident.table.unload_hooks.append(unloading)
+    hooks = home.hooks()
 
     await home.apply(*CHAIN)
     assert home.told() == []

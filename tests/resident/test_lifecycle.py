@@ -5,12 +5,11 @@ from collections import Counter
 from typing import ClassVar
 
 import pytest
-from tests.resident.world import LOG, Bell, Held, World, bell, tag, world
+from tests.resident.world import LOG, Bell, Held, World, bell, tag, until, world
 
 from penstock.document.reader import examine_data
 from penstock.engine.kind import Trigger
 from penstock.engine.resident.resident import Resident
-from penstock.engine.resident.symbol import Symbol
 from penstock.engine.resident.trigger import TriggerContext
 from penstock.store.memory import MemoryStore
 
@@ -69,16 +68,7 @@ async def test_term_runs_when_everything_ends() -> None:
 
 
 async def test_hooks_are_told_of_the_end_of_what_they_were_told_of(home: World) -> None:
-    hooks: list[str] = []
-
-    async def loaded(symbol: Symbol) -> None:
-        hooks.append(f"+{symbol.key}")
-
-    async def unloading(symbol: Symbol) -> None:
-        hooks.append(f"-{symbol.key}")
-
-    home.resident.table.load_hooks.append(loaded)
-    home.resident.table.unload_hooks.append(unloading)
+    hooks = home.hooks()
     await home.apply(
         {"kind": "tag", "name": "a", "tag": "a", "links": {"out": "s"}},
         tag("s", kind="stubborn", reason="no licence"),
@@ -139,6 +129,28 @@ async def test_a_trigger_that_has_requests_under_way_does_not_hold_up_the_next_c
     await home.caught_up()
     assert home.told() == ["unload bell", "unload a"]
     Busy.over["next"] = Busy.over["bell"]
+
+
+async def test_what_outlasts_the_patience_of_its_trigger_keeps_its_nodes(home: World) -> None:
+    Busy.over.clear()
+    home.runtime.loader.scheme.add(Busy)
+    await home.apply(bell("h", kind="busy"), tag("h", kind="held"))
+    node = home.resident.table.symbols["h"].node
+    assert isinstance(node, Held)
+    process = asyncio.create_task(home.ring())
+    await node.reached.wait()
+    home.told()
+    await home.delete_only("h")
+    assert home.told() == ["close bell"]
+    Busy.over["bell"].set()
+    await until(lambda: "unload bell" in home.log)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert home.told() == ["unload bell"]
+    node.free.set()
+    assert await process == ["h"]
+    await home.caught_up()
+    assert home.told() == ["unload h"]
 
 
 @pytest.mark.parametrize("place", ["load new", "open new", "close old", "drained old", "unload old"])

@@ -124,6 +124,20 @@ class World:
         told, LOG[:] = LOG[:], []
         return told
 
+    def hooks(self) -> list[str]:
+        """What load and unload hooks are told from now on: `+NAME` and `-NAME`."""
+        told: list[str] = []
+
+        async def loaded(symbol: Symbol) -> None:
+            told.append(f"+{symbol.key}")
+
+        async def unloading(symbol: Symbol) -> None:
+            told.append(f"-{symbol.key}")
+
+        self.resident.table.load_hooks.append(loaded)
+        self.resident.table.unload_hooks.append(unloading)
+        return told
+
     def report(self, key: str) -> Report:
         return self.resident.table.reports[key]
 

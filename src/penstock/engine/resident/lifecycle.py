@@ -100,11 +100,9 @@ class Lifecycle:
         """Unload these in this order: now, or, where a process still uses one, behind the caller."""
         if not symbols:
             return
-        nodes = {symbol.node for symbol in symbols}
-        using = [each for each in self._loose if each.running and not nodes.isdisjoint(each.nodes)]
         earlier = list(self._ending)
-        ending = self._end(self._unload(symbols, using, earlier), "penstock:unload")
-        if not using and not earlier:
+        ending = self._end(self._unload(symbols, earlier), "penstock:unload")
+        if not earlier and not self._users(symbols):
             await asyncio.wait({ending})
 
     async def retire(
@@ -136,14 +134,17 @@ class Lifecycle:
         task.add_done_callback(self._ending.discard)
         return task
 
-    async def _unload(
-        self, symbols: Sequence[Symbol], using: Iterable[Entry], earlier: Sequence[asyncio.Task[None]]
-    ) -> None:
-        if earlier:
+    def _users(self, symbols: Iterable[Symbol]) -> list[Entry]:
+        """The ways on which processes are that may come to one of these."""
+        nodes = {symbol.node for symbol in symbols}
+        return [each for each in self._loose if each.running and not nodes.isdisjoint(each.nodes)]
+
+    async def _unload(self, symbols: Sequence[Symbol], earlier: Sequence[asyncio.Task[None]]) -> None:
+        if earlier:  # triggers among them let go of more ways
             await asyncio.wait(earlier)
         try:
             async with asyncio.timeout(self._drain_seconds):
-                for entry in using:
+                for entry in self._users(symbols):
                     await entry.drained()
         except TimeoutError:
             pass  # they had their time, and fail at what they find closed

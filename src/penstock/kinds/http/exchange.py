@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import NodeError, PenstockError, RequestRefused, RunSuspended
 from penstock.core.payload import Payload
+from penstock.engine.firing import Failure
 from penstock.kinds.http.payload import payload_of
 from penstock.kinds.http.reply import ReplyError, respond
 from penstock.server.messages import Response
@@ -94,10 +95,16 @@ def proceed(
     """The same with the payload that the graph is to get."""
     fields = request.fields
     accept = request.header("accept") if "accept" in fields else ""
-    trace = request.header("traceparent") if "traceparent" in fields else ""
-    if ctx.answers_now(port):
-        return _at_once(ctx, port, payload, accept, trace)
+    now = ctx.at_once(port)
+    if now is not None:  # it has nothing open, so whether it fails makes no difference to it
+        try:
+            return respond(now(payload), accept)
+        except Failure:
+            pass  # it is made again below, where failures are dealt with: plain nodes are pure
+        except PenstockError as error:
+            return Exchange(ctx, accept).refusal(error)
     exchange = Exchange(ctx, accept)
+    trace = request.header("traceparent") if "traceparent" in fields else ""
     try:
         answer = ctx.begin(port, payload, fails=exchange.fails, trace=trace)
     except PenstockError as error:
@@ -105,26 +112,6 @@ def proceed(
     if isinstance(answer, CoroutineType):
         return exchange.later(answer)
     return exchange.response(answer)
-
-
-def _at_once(
-    ctx: TriggerContext, port: str, payload: Payload, accept: str, trace: str
-) -> Response | Coroutine[Any, Any, Response]:
-    """The same for a graph that has nothing open: whether it fails makes no difference to it."""
-    try:
-        answer = ctx.begin(port, payload, fails=_fails, trace=trace)
-        if not isinstance(answer, CoroutineType):
-            return respond(answer, accept)
-    except PenstockError as error:
-        return Exchange(ctx, accept).refusal(error)
-    return Exchange(ctx, accept).later(answer)  # what hangs from `error` takes its time
-
-
-def _fails(payload: Payload) -> bool:
-    try:
-        return respond(payload, "").status >= 400
-    except PenstockError:
-        return True
 
 
 def failed(ctx: TriggerContext, error: PenstockError, what: str) -> str:

@@ -66,6 +66,8 @@ def respond(payload: Payload, accept: str) -> Response:
         return _said(payload, accept)
     if type(payload) is Error:
         raise payload.to_exception()
+    if type(payload) is dict and not accept:  # nearly always, and then this is the shortest way
+        return Response(200, _NAMED[JSON], json_of(payload))
     kind = _negotiated(payload, accept)
     return Response(200, _NAMED[kind], _encoded(payload, kind))
 
@@ -196,7 +198,10 @@ def _texts(name: str, value: Payload) -> Iterator[str]:
 
 def json_of(body: Payload) -> bytes:
     """The JSON that a client gets. Raises ReplyError."""
-    return _encoded(body, JSON)
+    try:
+        return _JSON.encode(body)
+    except (UnicodeEncodeError, RecursionError, OverflowError, TypeError):
+        return _encoded(body, JSON)  # which knows what to say of it
 
 
 def _mistake(message: str, remedy: str) -> ReplyError:
