@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,12 @@ from penstock.testing.clock import FakeClock
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The address of a store on disk, for runtimes that go on after each other."""
+    return f"sqlite:///{tmp_path}/runs.db"
 
 
 @pytest.fixture

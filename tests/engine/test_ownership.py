@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.engine.flows import graph, scheme_with
@@ -19,14 +18,6 @@ from penstock import (
 )
 from penstock.core.errors import RunBusy
 from penstock.testing.clock import FakeClock
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/runs.db"
 
 
 async def test_resuming_twice_at_once_runs_once(url: str) -> None:

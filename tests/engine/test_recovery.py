@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tests.engine.flows import graph, scheme_with
@@ -19,14 +19,6 @@ from penstock import (
 )
 from penstock.core.errors import NonDeterminism, PenstockError, RunNotFound
 from penstock.core.states import RunState
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/runs.db"
 
 
 async def test_completed_nodes_do_not_run_again_and_the_one_in_flight_keeps_its_key(url: str) -> None:

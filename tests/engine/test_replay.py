@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tests.engine.flows import graph, scheme_with
@@ -25,14 +25,6 @@ from penstock import (
     step,
 )
 from penstock.testing.clock import FakeClock
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/runs.db"
 
 
 class Burst(Action, kind="burst", pure=False):

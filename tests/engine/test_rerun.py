@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tests.engine.flows import graph
@@ -19,14 +19,6 @@ from penstock import (
 )
 from penstock.core.errors import RunFailed
 from penstock.core.states import RunState
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/runs.db"
 
 
 async def test_a_retry_goes_on_from_what_had_completed(url: str) -> None:

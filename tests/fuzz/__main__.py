@@ -1,13 +1,14 @@
 """`python -m tests.fuzz`: random and mutated documents, as many as there is time for.
 
-    python -m tests.fuzz                       all campaigns, as the tests run them
-    python -m tests.fuzz --times 50 --seed 7   fifty times as long, and other documents
-    python -m tests.fuzz guided --megabytes 5  one campaign, in this process
+python -m tests.fuzz                       all campaigns, as the tests run them
+python -m tests.fuzz --times 50 --seed 7   fifty times as long, and other documents
+python -m tests.fuzz guided --megabytes 5  one campaign, in this process
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -26,13 +27,13 @@ def main() -> None:
     order = parser.parse_args()
     if order.campaign is None:
         for report in run_all(times=order.times, seed=order.seed):
-            print(report)
+            sys.stdout.write(f"{report}\n")
         return
     folder = order.folder or Path(tempfile.mkdtemp(prefix="penstock-fuzz-"))
     campaign = import_module(f"tests.fuzz.{order.campaign}")
     more = {"url": order.store} if order.store else {}
     found = campaign.main(folder, size_bytes=round(order.megabytes * 1e6), seed=order.seed, **more)
-    print(found.line(), flush=True)
+    sys.stdout.write(f"{found.line()}\n")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from tests.fuzz.fence import fence
 from tests.fuzz.mutations import Mutations
-from tests.fuzz.report import Report
 from tests.fuzz.scheme import tied_scheme
 from tests.fuzz.serving import FUZZED, Served, Write, served
 from tests.fuzz.watchdog import Watchdog
@@ -21,6 +20,9 @@ from penstock.document.reader import examine, examine_data
 from penstock.document.source import take_data
 from penstock.engine.catalog.draft import Prune
 from penstock.engine.catalog.filters import Filter, read_filters
+
+if TYPE_CHECKING:
+    from tests.fuzz.report import Report
 
 SING_EVERY: Final = 20
 CLEAR_EVERY: Final = 100

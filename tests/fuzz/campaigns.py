@@ -37,7 +37,8 @@ def run_all(*, times: float = 1.0, seed: int = 1) -> list[Report]:
     """Run every campaign, two at a time. Raises Failed."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
         running = [
-            threads.submit(run, name, megabytes=CAMPAIGNS[name] * times, seed=seed) for name in available()
+            threads.submit(run, name, megabytes=CAMPAIGNS[name] * times, seed=seed)
+            for name in available()
         ]
         return [each.result() for each in running]
 

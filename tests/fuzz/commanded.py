@@ -1,4 +1,4 @@
-"""Campaign `commanded`: files for `penstock validate`, `diff` and `apply`, by the command line's own entry."""
+"""Campaign `commanded`: files for `penstock validate`, `diff` and `apply`, as the command line runs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import io
 import os
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.fuzz.fence import fence
 from tests.fuzz.mutations import Mutations
-from tests.fuzz.report import Report
 from tests.fuzz.scheme import tied_scheme
 from tests.fuzz.watchdog import Watchdog
 
 from penstock.cli.exits import Exit
 from penstock.cli.main import main as penstock
+
+if TYPE_CHECKING:
+    from tests.fuzz.report import Report
 
 
 def main(folder: Path, *, size_bytes: int, seed: int) -> Report:

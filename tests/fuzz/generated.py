@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from hypothesis import HealthCheck, Phase, given, seed as seeded, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from tests.document.test_any_input import FRAGMENTS, TREES, WORDS, flows
 from tests.fuzz.data import FIELDS, KIND_NAMES, NAMES, ODD, PORTS
 from tests.fuzz.fence import fence
-from tests.fuzz.report import Report
 from tests.fuzz.scheme import tied_scheme
 from tests.fuzz.text import CODE, TEXTS, encoded
 from tests.fuzz.validating import check
@@ -19,11 +19,16 @@ from tests.fuzz.watchdog import Watchdog
 
 from penstock.engine.loading import Loader
 
+if TYPE_CHECKING:
+    from tests.fuzz.report import Report
+
 JSON_SHAPED: Final = [each for each in ODD if not isinstance(each, bytes | tuple | float)]
 TARGETS: Final = st.sampled_from(NAMES) | st.fixed_dictionaries(
     {"name": st.sampled_from(NAMES)}, optional={"port": st.sampled_from(PORTS)}
 )
-LINKS: Final = st.dictionaries(st.sampled_from(PORTS), TARGETS | st.lists(TARGETS, max_size=3), max_size=3)
+LINKS: Final = st.dictionaries(
+    st.sampled_from(PORTS), TARGETS | st.lists(TARGETS, max_size=3), max_size=3
+)
 VALUES: Final = st.one_of(
     TREES, st.sampled_from(CODE), st.sampled_from(TEXTS), st.sampled_from(JSON_SHAPED), LINKS
 )
@@ -38,7 +43,9 @@ GRAPHS: Final = st.lists(SPECS, min_size=1, max_size=8)
 FLOWS: Final = flows() | st.fixed_dictionaries(
     {"flow": st.sampled_from(NAMES), "nodes": GRAPHS}, optional={"settings": TREES, "inputs": TREES}
 )
-TEXT: Final = st.lists(FRAGMENTS | st.text(st.characters(exclude_categories=[]), max_size=20), max_size=200)
+TEXT: Final = st.lists(
+    FRAGMENTS | st.text(st.characters(exclude_categories=[]), max_size=20), max_size=200
+)
 
 ROUND: Final = settings(
     max_examples=300,

@@ -11,8 +11,8 @@ INSTRUMENTED: Final = [
     "penstock.core", "penstock.document", "penstock.engine.binding", "penstock.engine.calls",
     "penstock.engine.catalog", "penstock.engine.compiler", "penstock.engine.decoding",
     "penstock.engine.environment", "penstock.engine.feeding", "penstock.engine.mismatch",
-    "penstock.engine.nesting", "penstock.engine.plan", "penstock.engine.sandbox", "penstock.engine.templates",
-    "penstock.engine.wiring", "penstock.kinds",
+    "penstock.engine.nesting", "penstock.engine.plan", "penstock.engine.sandbox",
+    "penstock.engine.templates", "penstock.engine.wiring", "penstock.kinds",
 ]  # fmt: skip
 LONGEST_BYTES: Final = 16_384
 
@@ -49,7 +49,8 @@ def main(folder: Path, *, size_bytes: int, seed: int) -> Any:
         with dog.over(raw):
             right += check(loader, path)
         if dog.size_bytes >= size_bytes:
-            print(dog.report("guided", accepted=right).line(), flush=True)
+            sys.stdout.write(f"{dog.report('guided', accepted=right).line()}\n")
+            sys.stdout.flush()
             os._exit(0)  # it has no other way to be told that it is enough
 
     def mutate(raw: bytes, most: int, number: int) -> bytes:
@@ -59,8 +60,8 @@ def main(folder: Path, *, size_bytes: int, seed: int) -> Any:
         return mutations.of(raw, number)[:most]
 
     options = [
-        f"-seed={seed}", f"-max_len={LONGEST_BYTES}", "-len_control=0", "-timeout=60", "-rss_limit_mb=4096",
-        f"-artifact_prefix={folder}/", "-print_final_stats=0",
+        f"-seed={seed}", f"-max_len={LONGEST_BYTES}", "-len_control=0", "-timeout=60",
+        "-rss_limit_mb=4096", f"-artifact_prefix={folder}/", "-print_final_stats=0",
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], *options, str(corpus)], look, custom_mutator=mutate)
     fence(folder)

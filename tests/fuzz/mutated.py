@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.fuzz.fence import fence
 from tests.fuzz.mutations import Mutations
-from tests.fuzz.report import Report
 from tests.fuzz.scheme import tied_scheme
 from tests.fuzz.validating import check
 from tests.fuzz.watchdog import Watchdog
 
 from penstock.engine.loading import Loader
+
+if TYPE_CHECKING:
+    from tests.fuzz.report import Report
 
 
 def main(folder: Path, *, size_bytes: int, seed: int) -> Report:

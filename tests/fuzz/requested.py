@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.fuzz.corpus import ROOT
 from tests.fuzz.fence import fence
 from tests.fuzz.mutations import Mutations
-from tests.fuzz.report import Report
 from tests.fuzz.scheme import tied_scheme
 from tests.fuzz.serving import CANARY, Served, served
 from tests.fuzz.watchdog import Watchdog
@@ -21,11 +20,15 @@ from penstock.engine.resident.resident import Resident
 from penstock.kinds.http.listener import Listener
 from penstock.server.messages import Request
 
+if TYPE_CHECKING:
+    from tests.fuzz.report import Report
+
 WORKFLOW: Final = ROOT / "tests" / "document" / "data" / "system.yaml"
 TYPES: Final = (
     "application/json", "application/json", "application/json", "application/json; charset=utf-16",
     "application/problem+json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
-    "multipart/form-data", "text/plain", "text/plain; charset=utf-7", "application/octet-stream", "nonsense", "",
+    "multipart/form-data", "text/plain", "text/plain; charset=utf-7", "application/octet-stream",
+    "nonsense", "",
 )  # fmt: skip
 METHODS: Final = ("POST", "POST", "PATCH", "PATCH", "GET", "PUT")
 """Without DELETE, which would delete everything, the canary too."""

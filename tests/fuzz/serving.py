@@ -68,7 +68,7 @@ class Served:
         self.written = self.refused = 0
 
     async def put(self, write: Write) -> bool:
-        """Whether the documents were written. Raises AssertionError if it was neither all nor nothing."""
+        """Whether documents were written. Raises AssertionError if it was neither all nor nothing."""
         before, position = await self.everything(), await self.store.position()
         try:
             changes = await write()
@@ -145,7 +145,9 @@ class Served:
 async def _reached(resident: Resident, position: int) -> None:
     """Return when a change is carried out. Raises what the loader died of, or TimeoutError."""
     loader = next(
-        task for task in asyncio.all_tasks() if task.get_name() == f"penstock:resident:{resident.namespace}"
+        task
+        for task in asyncio.all_tasks()
+        if task.get_name() == f"penstock:resident:{resident.namespace}"
     )
     reaching = asyncio.ensure_future(resident.reached(position))
     async with asyncio.timeout(WITHIN_SECONDS):

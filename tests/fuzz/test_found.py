@@ -75,6 +75,22 @@ def test_the_name_of_a_trigger_is_a_name(tmp_path: Path) -> None:
     assert "triggers[0].name: expected text" in refusal(tmp_path, flow)
 
 
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"pattern": "("}, 'inputs.x.pattern: this is no JSON Schema: "(" is not a "regex"'),
+        ({"type": []}, "inputs.x.type: this is no JSON Schema"),
+        ({"minimum": "1"}, "inputs.x.minimum: this is no JSON Schema"),
+        ({"$ref": "#/nowhere"}, "Pointer '/nowhere' does not exist"),
+        ({"$ref": "http://192.0.2.1/schema"}, "Resource 'http://192.0.2.1/schema' is not present"),
+    ],
+)
+def test_the_schema_of_an_input_is_one_and_is_fetched_from_nowhere(
+    tmp_path: Path, schema: dict[str, Any], told: str
+) -> None:
+    assert told in refusal(tmp_path, {"flow": "f", "inputs": {"x": schema}, "nodes": [{"kind": "nop"}]})
+
+
 @pytest.mark.parametrize("ident", ["a\0b", "a\nb", "é" * 201, "\x7f"])
 def test_an_id_is_one_line_that_a_database_can_index(tmp_path: Path, ident: str) -> None:
     assert "is not an id" in refusal(tmp_path, [{"kind": "nop", "id": ident}])
@@ -196,6 +212,7 @@ def test_a_module_that_cannot_be_imported_is_a_problem_of_who_calls_it(
         "{{ 'x' | center(9999999999) }}",
         "{{ 'x' | map('center', 9999999999) | list }}",
         "{{ {'a': 1} | tojson(indent=9999999999) }}",
+        "{{ 1.5 | round(9999999999, 'ceil') }}",
         "{{ 'x'" + " | list | string" * 40 + " }}",
         "{{ 'xxxxxxxxxx'" + " | replace('x', 'xxxxxxxxxx')" * 20 + " }}",
         "{{ 'xxxxxxxxxx'" + " | join('xxxxxxxxxx')" * 20 + " }}",
@@ -218,6 +235,7 @@ def test_a_template_cannot_take_long_or_much(template: str) -> None:
         ("{% if port > 4 %}high{% elif port %}low{% else %}none{% endif %}", "high"),
         ("{{ hosts | join(', ') }} {{ hosts[0] ~ '/' ~ hosts[-1] }}", "a, b a/b"),
         ("{{ all | tojson(indent=2) }}", '{\n  "a": 1\n}'),
+        ("{{ 99999999 | tojson }} {{ 123456789.126 | round(2) }}", "99999999 123456789.13"),
         ("{{ host if host is defined and not none else 'x' }}", "db"),
     ],
 )
@@ -319,7 +337,9 @@ async def test_a_name_that_is_the_id_of_another_document_is_refused() -> None:
     with pytest.raises(DocumentError, match="`z` is the name of one document and the id of another"):
         await specs.apply([examine_data([{"kind": "nop", "name": "z"}, {"kind": "nop", "id": "z"}])])
     # A document may be called by its own id, and may take a name that is free again.
-    await specs.apply([examine_data([{"kind": "nop", "id": "x", "name": "w"}, {"kind": "nop", "name": "x"}])])
+    await specs.apply(
+        [examine_data([{"kind": "nop", "id": "x", "name": "w"}, {"kind": "nop", "name": "x"}])]
+    )
     assert {(spec.id == "x", spec.name) for spec in await specs.read()} == {(True, "w"), (False, "x")}
 
 
@@ -346,9 +366,16 @@ async def test_a_trigger_that_is_named_like_another_node_is_broken_and_nothing_e
 
 async def test_a_trigger_with_an_odd_name_in_the_store_does_not_stop_the_loader(home: World) -> None:
     await home.broken(
-        {"flow": "tell", "name": "tell", "nodes": [{"kind": "nop"}], "triggers": [{"kind": "bell", "name": 5}]}
+        {
+            "flow": "tell",
+            "name": "tell",
+            "nodes": [{"kind": "nop"}],
+            "triggers": [{"kind": "bell", "name": 5}],
+        }
     )
-    await home.apply({"kind": "bell", "name": "bell", "links": {"out": "a"}}, {"kind": "tag", "name": "a", "tag": "a"})
+    await home.apply(
+        {"kind": "bell", "name": "bell", "links": {"out": "a"}}, {"kind": "tag", "name": "a", "tag": "a"}
+    )
 
     assert await home.ring() == ["a"]
 
@@ -364,3 +391,26 @@ async def test_the_id_of_a_value_is_one_line_too() -> None:
     values = Values(MemoryStore(), vault=Open())
     with pytest.raises(DocumentError, match="this is not an id"):
         await values.create([{"id": "a\0b", "data": 1}])
+
+
+@pytest.mark.parametrize("port", ["init", "term"])
+async def test_what_never_ends_when_a_node_comes_or_goes_holds_up_nothing_else(port: str) -> None:
+    waiting = {"kind": "delay", "name": "wait", "duration": "3d"}
+    async with asyncio.timeout(30), world(drain_seconds=0.1) as home:
+        await home.apply(waiting, {"kind": "nop", "name": "a", "links": {port: "wait"}})
+        await home.apply(
+            {"kind": "bell", "name": "bell", "links": {"out": "b"}},
+            {"kind": "tag", "name": "b", "tag": "b"},
+        )
+        await home.delete("a")
+
+        assert await home.ring() == ["b"]
+
+
+async def test_an_init_that_never_ends_is_told() -> None:
+    async with world(drain_seconds=0.1) as home:
+        waiting = {"kind": "delay", "name": "wait", "duration": "3d"}
+        await home.apply(waiting, {"kind": "nop", "name": "a", "links": {"init": "wait"}})
+
+        assert home.report("a").status is Status.BROKEN
+        assert "what hangs from `init` took more than 0.1 s" in home.report("a").reason

@@ -249,12 +249,12 @@ class Pair:
             await self.home.delete_only(order.key)
         elif order.what == "take_down" and known:
             self.model.down.add(order.key)
-            self.home.resident.table.take_down(order.key)
+            self.home.resident.table.candidates.take_down(order.key)
             await self.home.resident.refresh()
         elif order.what == "put_up" and known:
             self.model.down.discard(order.key)
             self.model.refused.discard(order.key)
-            self.home.resident.table.put_up(order.key)
+            self.home.resident.table.candidates.put_up(order.key)
             await self.home.resident.refresh()
 
     def _ring(self) -> None:

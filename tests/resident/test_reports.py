@@ -81,7 +81,7 @@ async def test_runtimes_that_disagree_each_have_their_say(tmp_path: Path) -> Non
     async with world(SqliteStore(path)) as mine:
         await mine.apply(tag("a"), bell("a"))
         async with world(SqliteStore(path)) as other:
-            other.resident.table.take_down("a")
+            other.resident.table.candidates.take_down("a")
             await other.resident.refresh()
             found = await told(mine.store)
             assert sorted(found["a"]) == [("active", ""), ("waiting", "taken down")]

@@ -64,6 +64,7 @@ def entry(kind: type[Node]) -> Entry:
 def kind_info(kind: type[Node]) -> KindInfo:
     """What the schema of documents says about a kind."""
     from penstock.document.schema import KindInfo
+    from penstock.engine.kind import Node
 
     config, definitions = _config_schemas(kind)
     return KindInfo(
@@ -73,7 +74,7 @@ def kind_info(kind: type[Node]) -> KindInfo:
         config=config,
         required=tuple(kind.required_config()),
         in_ports=tuple(kind.in_ports),
-        out_ports=tuple(kind.out_ports),
+        out_ports=tuple(kind.out_ports) if kind.ports is Node.ports else None,
         defs=definitions,
     )
 

@@ -20,6 +20,7 @@ from penstock.engine.calls import check_calls
 from penstock.engine.decoding import Decoder
 from penstock.engine.feeding import check_feeds, check_outputs, own_outputs, with_inputs
 from penstock.engine.flow import GraphFlow
+from penstock.engine.input_schema import check_schema
 from penstock.engine.interface import Interface
 from penstock.engine.kind import Node
 from penstock.engine.plan import compile_flow
@@ -45,6 +46,7 @@ def compile_spec(
     spec's document; what is found here is added to it, but for what only follows from that.
     """
     findings = Findings() if findings is None else findings
+    check_schema(spec, findings)
     decoder = Decoder(scheme, binder, findings, env=spec.env, values=values or {})
     nodes = _make_nodes(spec, decoder)
     binder.missing |= decoder.missing

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from penstock.core.errors import InputError
 from penstock.core.payload import Payload, normalise, to_json
 from penstock.core.spec import FlowSpec, Settings, to_document
+from penstock.engine.input_schema import validator
 from penstock.engine.instances import Instances
 from penstock.engine.process import Process
 
@@ -173,14 +174,10 @@ def _remedy(properties: Mapping[str, Any]) -> str:
 
 
 def _violations(schema: Mapping[str, Any], inputs: Mapping[str, Payload]) -> list[str]:
-    import jsonschema_rs
-
     from penstock.core.problems import format_path
 
-    part = {key: value for key, value in schema.items() if key != "required"}
-    validator = jsonschema_rs.validator_for(part, validate_formats=True)
     found = []
-    for error in validator.iter_errors(_plain(inputs)):
+    for error in validator(schema).iter_errors(_plain(inputs)):
         path = format_path(tuple(error.instance_path))
         found.append(f"`{path}`: {error.message}" if path else error.message)
     return found

@@ -35,10 +35,14 @@ _NODES: Final = frozenset(
 
 _FILTERS: Final = frozenset(
     """abs attr capitalize count d default dictsort e escape filesizeformat first float forceescape
-    int items join last length list lower max min replace reverse round safe sort string striptags
-    title tojson trim truncate unique upper urlencode wordcount
+    int items join last length list lower max min replace reverse round safe sort string title
+    tojson trim truncate unique upper urlencode wordcount
     """.split()  # noqa: SIM905 - thirty words read better than thirty literals
 )
+
+
+_OPTIONS: Final = {"round": 1, "tojson": 2}
+"""Filters with a whole number that makes them do more (digits, indentation): from where it may stand."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -109,9 +113,8 @@ def _foreseen(name: str, arguments: list[Any]) -> int:
     """How much at most these filters answer, where it would be too late to look at the answer."""
     if name in ("join", "replace"):
         return math.prod(max(_size(each), 1) for each in arguments)
-    if name == "tojson":  # a whole number is how far it indents each line
-        return max((each * each for each in arguments[2:] if isinstance(each, int)), default=0)
-    return 0
+    options = arguments[_OPTIONS.get(name, len(arguments)) :]
+    return max((each * each for each in options if isinstance(each, int)), default=0)
 
 
 def _size(value: Any) -> int:

@@ -17,12 +17,14 @@ class Snippet(Action, kind="snippet", pure=True, normalised=True):
     Config: language and code; a mistake in the code is found when the document is read.
 
     - `text`: the code itself. `json`, `yaml`: the data that it says.
-    - `cel`: an expression over `self`, the payload: `has(self.body) ? self.body : null`.
+    - `cel`: an expression over `self`, the payload: `has(self.body) ? self.body : null`. It has
+      at most 12,000 characters.
     - `jinja`: a template, rendered in a sandbox to text. The payload is `input`, and the keys
       of a mapping are names. `native: true` answers the value of `{{ … }}` instead of text.
     - `javascript` (or `js`): `export default function (args) {…}`, `function main(args) {…}`, or
       an expression over `args`; each may be async. It runs in a sandbox without host access,
-      for at most `limit_ms` of processor time, with at most `memory_mb`.
+      for at most `limit_ms` of processor time (to be loaded, half a second), with at most
+      `memory_mb`.
     - `python`: an expression over `input`, or code that defines `def main(input)`. This is
       no sandbox: the code may do what Penstock may do.
 

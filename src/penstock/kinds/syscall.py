@@ -34,7 +34,7 @@ class Syscall(Action, kind="syscall"):
     - `processes.read`: what is under way. `processes.create` starts a process, `{node, port,
       payload}`, or a run, `{flow, inputs}`; with `wait: true` the answer has its result.
       `processes.update` takes `{id, state}` with `cancelled` or `running`; `processes.delete`
-      ends all that the filter means, but for the one that asks.
+      ends all that the filter (`id`, `name`) means, but for the one that asks.
 
     Ports: in → out.
 

@@ -33,7 +33,7 @@ class Lifecycle:
 
     symbols: those that are active, by key. failed: told of what went wrong at the end of a
     symbol, which ends all the same. drain_seconds: how long processes may go on with a node
-    that is to be unloaded.
+    that is to be unloaded, and how long what hangs from `init` or `term` may take.
     """
 
     def __init__(
@@ -183,7 +183,11 @@ class Lifecycle:
             self._failed(symbol.key, error)
 
     async def _call(self, symbol: Symbol, port: str, around: Mapping[str, Symbol]) -> None:
-        """Run what hangs from `init` or `term` of a node, as a root process."""
+        """Run what hangs from `init` or `term` of a node, as a root process.
+
+        Raises TimeoutError when it takes longer than processes have to end: all that is to change
+        in the namespace waits for it.
+        """
         links = [each for each in symbol.life if each.port == port and each.node in around]
         if links:
             about = {
@@ -191,4 +195,9 @@ class Lifecycle:
                 "kind": symbol.spec.kind,
                 "revision": symbol.draft.sheet.revision,
             }
-            await Ways(self._roots, around).along(symbol.key, port, links).answer(about)
+            try:
+                async with asyncio.timeout(self._drain_seconds):
+                    await Ways(self._roots, around).along(symbol.key, port, links).answer(about)
+            except TimeoutError as error:
+                limit = f"{self._drain_seconds:g} s"
+                raise TimeoutError(f"what hangs from `{port}` took more than {limit}") from error

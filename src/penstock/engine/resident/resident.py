@@ -135,14 +135,6 @@ class Resident:
         """Carry out what was asked of the table: a node taken down, or put up again."""
         await self._reload(changes=0)
 
-    def cut(self) -> bool:
-        """End every process that is under way; whether there was any.
-
-        Recorded runs are left to be resumed: only who waits for their results is let go.
-        """
-        ended = [self.roots.cancel(ident) for ident in list(self.roots.processes)]
-        return self._recorder.release() or any(ended)
-
     def refresh_soon(self) -> None:
         """The same behind the back of who asks, who may be part of what is to go."""
         self._own(self.refresh(), f"penstock:refresh:{self.namespace}")
@@ -150,7 +142,7 @@ class Resident:
     def renew(self, key: str) -> None:
         """Have a node made anew by the next refresh."""
         self._stale.add(key)
-        self.table.put_up(key)
+        self.table.candidates.put_up(key)
 
     def flow(self, name: str) -> Flow:
         """A flow of this namespace. Raises EntryNotFound, or DocumentError when it is broken."""
@@ -158,6 +150,14 @@ class Resident:
         if symbol is not None and symbol.draft.sheet.is_flow:
             return symbol.draft.flows[0]  # one more for each who asks would never be unloaded
         return self._drafter().flow(name)
+
+    def cut(self) -> bool:
+        """End every process that is under way; whether there was any.
+
+        Recorded runs are left to be resumed: only who waits for their results is let go.
+        """
+        ended = [self.roots.cancel(ident) for ident in list(self.roots.processes)]
+        return self._recorder.release() or any(ended)
 
     def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = self.runtime.own(work, name)
@@ -224,7 +224,7 @@ class Resident:
             began = clock.monotonic()
             before = self.table.reports
             drafts = self._draft_all(values_changed=values_changed)
-            self.roots.flow.redactor = Redactor(self.table.secrets(drafts)) or None
+            self.roots.flow.redactor = Redactor(self.table.candidates.secrets(drafts)) or None
             await self.table.update(drafts)
             if observer is not None:
                 self._tell(before)
@@ -234,7 +234,7 @@ class Resident:
 
     def _plan_retry(self) -> None:
         """Have what would not load tried again: its reasons may lie outside of the graph."""
-        if not self.table.refused:
+        if not self.table.candidates.refused:
             self._patience = RETRY_SECONDS
         elif self._retry is None:
             self._retry = self.runtime.clock.call_later(self._patience, self._try_again)
@@ -242,7 +242,7 @@ class Resident:
     def _try_again(self) -> None:
         self._retry = None
         self._patience = min(2 * self._patience, PATIENCE_SECONDS)
-        self.table.try_again()
+        self.table.candidates.try_again()
         self.refresh_soon()
 
     def _draft_all(self, *, values_changed: bool) -> dict[str, Draft]:
@@ -254,7 +254,11 @@ class Resident:
         self._flows = flows
         drafter = self._drafter()
         stale, self._stale = self._stale, set()
-        former = {draft.sheet.id: draft for key, draft in self.table.drafts.items() if key not in stale}
+        former = {
+            draft.sheet.id: draft
+            for key, draft in self.table.candidates.newest.items()
+            if key not in stale
+        }
         drafts: dict[str, Draft] = {}
         for sheet in distinct(self._sheets.values()):
             known = former.get(sheet.id)

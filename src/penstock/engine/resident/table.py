@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 from penstock.core.graph import dependencies_first
 from penstock.engine.kind import Trigger
 from penstock.engine.resident import reasons
+from penstock.engine.resident.candidates import Candidates
 from penstock.engine.resident.entry import Entry
 from penstock.engine.resident.lifecycle import Lifecycle
-from penstock.engine.resident.linking import Verdict, active, link
+from penstock.engine.resident.linking import Verdict, active
 from penstock.engine.resident.symbol import Report, Stage, Status, Symbol
 from penstock.engine.resident.ways import Ways
 
@@ -32,8 +33,8 @@ DRAIN_SECONDS: Final = 30.0
 class SymbolTable:
     """The symbols of one namespace. Its owner sees to it that one change follows another.
 
-    symbols: those that are active, by key. drafts: the newest of every spec. reports: what
-    became of them. load_hooks and unload_hooks: called with each symbol behind its `load` and
+    symbols: those that are active, by key. candidates: what could be. reports: what became of
+    every spec. load_hooks and unload_hooks: called with each symbol behind its `load` and
     before its `unload`. renew: the same draft with an instance of its own. attach: makes the
     context of a trigger. gone: told of entries that lead nowhere any more. failed: called with
     what could not be done for a symbol that goes on all the same.
@@ -51,32 +52,26 @@ class SymbolTable:
     ) -> None:
         self.roots = roots
         self.symbols: dict[str, Symbol] = {}
-        self.drafts: dict[str, Draft] = {}
         self.reports: dict[str, Report] = {}
-        self._renew = renew
         self._attach = attach
         self._gone = gone
         self._failed = failed
         self._lifecycle = Lifecycle(roots, self.symbols, failed=failed, drain_seconds=drain_seconds)
         self.load_hooks = self._lifecycle.load_hooks
         self.unload_hooks = self._lifecycle.unload_hooks
+        self.candidates = Candidates(self.symbols, renew=renew, has_lived=self._lifecycle.has_lived)
         self._contexts: dict[str, TriggerContext] = {}
-        self._good: dict[str, Draft] = {}  # the last that was active
-        self._refused: dict[str, tuple[str, str]] = {}  # digest and reason of what would not load
-        self._linkless: dict[str, str] = {}  # why the newest cannot be linked
-        self._down: set[str] = set()
         self._ways = Ways(roots, {})
 
     # --- changing -----------------------------------------------------------------
 
     async def update(self, drafts: Mapping[str, Draft]) -> None:
         """Make the table what these drafts say, as far as they can be loaded."""
-        self.drafts = dict(drafts)
-        self._good = {key: draft for key, draft in self._good.items() if key in drafts}
+        self.candidates.offer(drafts)
         before = set(self.symbols.values())
         await self._settle()
-        if self.refused and not before.issubset(self.symbols.values()):
-            self.try_again()  # what has gone may have been in the way: it had the port, say
+        if self.candidates.refused and not before.issubset(self.symbols.values()):
+            self.candidates.try_again()  # what has gone may have been in the way: it had the port, say
             await self._settle()
 
     async def _settle(self) -> None:
@@ -97,7 +92,7 @@ class SymbolTable:
 
     async def _change(self) -> bool:
         """One attempt; False when something would not load, so that less must be tried."""
-        chosen, verdicts = self._choose()
+        chosen, verdicts = self.candidates.choose()
         wanted = active(verdicts)
         kept = {
             key
@@ -122,7 +117,7 @@ class SymbolTable:
             opened = [await self._open(symbol) for symbol in fresh.values()]
         finally:
             await self._lifecycle.unload(gone)
-        self._good |= {key: symbol.draft for key, symbol in self.symbols.items()}
+        self.candidates.accept()
         self._report(chosen, verdicts, wanted)
         return all(opened)
 
@@ -137,6 +132,10 @@ class SymbolTable:
             await self._stop([symbol.key])
             return False
         return True
+
+    def _refuse(self, symbol: Symbol, error: Exception) -> None:
+        self._failed(symbol.key, error)
+        self.candidates.refuse(symbol, error)
 
     async def _stop(self, keys: Iterable[str]) -> None:
         """Let triggers start nothing more; they go when what they started is over."""
@@ -155,74 +154,6 @@ class SymbolTable:
             self._contexts.pop(key, None)
             stopped.append((symbol, context))
         await self._lifecycle.retire(stopped, left=self._left)
-
-    # --- choosing -----------------------------------------------------------------
-
-    def _choose(self) -> tuple[dict[str, Draft], dict[str, Verdict]]:
-        """What to have: of a spec that is broken now, the last revision that worked."""
-        chosen = {key: self._standing(key) for key in self.drafts}
-        while True:
-            verdicts = link(chosen)
-            broken = [
-                key
-                for key, verdict in verdicts.items()
-                if verdict.problems and chosen[key] is self.drafts[key] and self._has_other(key)
-            ]
-            if not broken:
-                break
-            for key in broken:
-                chosen[key] = self._unused(key, self._good[key])
-                self._linkless[key] = reasons.told(verdicts[key].problems)
-        for key in self._down & verdicts.keys():
-            verdicts[key] = Verdict(missing=(reasons.TAKEN_DOWN,))
-        return chosen, verdicts
-
-    def _standing(self, key: str) -> Draft:
-        """The newest draft, or the last that worked where that one is broken."""
-        draft = self.drafts[key]
-        self._linkless.pop(key, None)
-        digest, _ = self._refused.get(key, ("", ""))
-        if digest and digest != draft.digest:
-            del self._refused[key]
-        if draft.problems or key in self._refused:
-            draft = self._good[key] if self._has_other(key) else draft.without_node()
-        return self._unused(key, draft)
-
-    def _has_other(self, key: str) -> bool:
-        """Whether an earlier revision of this spec worked."""
-        return key in self._good and self._good[key].node is not self.drafts[key].node
-
-    def _unused(self, key: str, draft: Draft) -> Draft:
-        """The draft; with an instance of its own where that has come to its end, or is about to."""
-        symbol = self.symbols.get(key)
-        if (
-            draft.node is None
-            or not self._lifecycle.has_lived(draft.node)
-            or (symbol is not None and symbol.node is draft.node)
-        ):
-            return draft
-        fresh = self._renew(draft)
-        for drafts in (self.drafts, self._good):
-            if key in drafts and drafts[key].node is draft.node:
-                drafts[key] = fresh
-        return fresh
-
-    def _refuse(self, symbol: Symbol, error: Exception) -> None:
-        """Do not try this draft again, until it changes or somebody asks for it."""
-        self._failed(symbol.key, error)
-        if symbol.draft.node is self.drafts[symbol.key].node:
-            self._refused[symbol.key] = symbol.draft.digest, reasons.of_failure(error)
-        else:
-            self._good.pop(symbol.key, None)
-
-    def secrets(self, drafts: Mapping[str, Draft]) -> set[str]:
-        """What must not be shown of these drafts, nor of those that may serve on in their place."""
-        return {
-            secret
-            for each in (drafts, self._good)
-            for draft in each.values()
-            for secret in draft.secrets
-        }
 
     # --- linking ------------------------------------------------------------------
 
@@ -252,27 +183,6 @@ class SymbolTable:
         order = [key for key in dependencies_first(edges, list(edges)) if key in edges]
         return _triggers_last(order, lambda key: self.symbols[key].node)[::-1]
 
-    # --- trying again, taking down and putting up ---------------------------------
-
-    @property
-    def refused(self) -> list[str]:
-        """The nodes that would not load, and have no earlier revision at work."""
-        return [key for key in self._refused if key not in self.symbols]
-
-    def try_again(self) -> None:
-        """Have the next update try again what would not load."""
-        for key in self.refused:
-            del self._refused[key]
-
-    def take_down(self, key: str) -> None:
-        """Have a node inactive from the next update on, whatever its spec says."""
-        self._down.add(key)
-
-    def put_up(self, key: str) -> None:
-        """The opposite; one that would not load is tried again."""
-        self._down.discard(key)
-        self._refused.pop(key, None)
-
     # --- reporting ----------------------------------------------------------------
 
     def _report(
@@ -280,7 +190,7 @@ class SymbolTable:
     ) -> None:
         self.reports = {
             key: self._report_on(draft, chosen[key], verdicts.get(key), wanted)
-            for key, draft in self.drafts.items()
+            for key, draft in self.candidates.newest.items()
         }
 
     def _report_on(
@@ -289,7 +199,7 @@ class SymbolTable:
         key, sheet = draft.key, draft.sheet
         serving = chosen.sheet.revision if key in self.symbols else 0
         status, reason = Status.ACTIVE, ""
-        wrong = self._wrong_with(draft, verdict)
+        wrong = self.candidates.wrong_with(key, verdict)
         if wrong:
             status = Status.BROKEN
             reason = f"{wrong} (revision {serving} serves on)" if serving else wrong
@@ -305,15 +215,6 @@ class SymbolTable:
             status=status,
             reason=reason if redactor is None else redactor.text(reason),
         )
-
-    def _wrong_with(self, draft: Draft, verdict: Verdict | None) -> str:
-        """What is wrong with the newest draft; the verdict may be that on an earlier one."""
-        if not draft.problems:
-            if draft.key in self._refused:
-                return self._refused[draft.key][1]
-            if draft.key in self._linkless:
-                return self._linkless[draft.key]
-        return reasons.wrong_with(draft, verdict)
 
 
 def _load_order(

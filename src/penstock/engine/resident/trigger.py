@@ -32,7 +32,8 @@ class TriggerContext:
     """What a trigger may ask of the runtime.
 
     node: the key of the trigger in its namespace. clock: the time, which a test may own.
-    subject: whom observers are told of. failed: told of tasks that fail.
+    subject: whom observers are told of. failed: told of tasks that fail. closing: it starts
+    nothing more, and what it started may be on its last legs.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class Symbols:
         self._resident = resident
 
     async def create(self, payload: Payload) -> Payload:
-        return self._act(payload, self._resident.table.put_up)
+        return self._act(payload, self._resident.table.candidates.put_up)
 
     async def read(self, payload: Payload) -> Payload:
         return [msgspec.to_builtins(self._resident.table.reports[key]) for key in self._chosen(payload)]
@@ -35,7 +35,7 @@ class Symbols:
         return self._act(payload, self._resident.renew)
 
     async def delete(self, payload: Payload) -> Payload:
-        return self._act(payload, self._resident.table.take_down)
+        return self._act(payload, self._resident.table.candidates.take_down)
 
     def _act(self, payload: Payload, act: Callable[[str], None]) -> list[Payload]:
         refuse_nothing(payload, "symbols")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -37,6 +38,10 @@ _PACKAGES: Final = {
 """Module → what pip calls it, where that is another name."""
 
 
+_IMPORTING: Final = threading.Lock()
+"""Of threads that import at once one may see a module that is half there, and take it for missing."""
+
+
 class Engine(Protocol):
     """Where connections come from, and how many there may be.
 
@@ -58,6 +63,11 @@ def load_driver(address: str) -> URL:
 
     That takes a while the first time. Raises NodeError `sql.url` or `sql.driver`.
     """
+    with _IMPORTING:
+        return _load_driver(address)
+
+
+def _load_driver(address: str) -> URL:
     try:
         from sqlalchemy.exc import NoSuchModuleError
 

@@ -61,9 +61,7 @@ class PostgresCatalogue:
         possible = [key for key in keys if _NEVER not in key]
         if _NEVER in (namespace or "") or (keys and not possible):
             return []
-        return await self._select(
-            self._reading, statements.SELECT_LIVE, collection, namespace, possible
-        )
+        return await self._select(self._reading, statements.SELECT_LIVE, collection, namespace, possible)
 
     async def history(self, collection: Collection, id: str) -> list[Entry]:  # noqa: A002 - the field's word
         if _NEVER in id:
