@@ -21,7 +21,7 @@ from penstock.cli.start.applying import Applying
 from penstock.cli.start.log_lines import LogLines
 from penstock.cli.start.screen import Screen
 from penstock.cli.start.sources import Sources
-from penstock.core.errors import PenstockError, SealError
+from penstock.core.errors import PenstockError
 from penstock.engine.catalog.specs import Specs
 from penstock.engine.catalog.values import Values
 from penstock.engine.observer import together

@@ -171,9 +171,11 @@ class Resident:
             try:
                 async for changes in self.runtime.store.changes(after=self.position):
                     await self._take(changes)
-            except StoreError as error:
+            except Exception as error:
+                # The store, or a defect, in a kind perhaps: it is told, and the same changes are
+                # taken again with whatever comes after them. One of those may mend it.
                 self._failed("", error)
-                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _take(self, changes: Sequence[Entry]) -> None:
         """Carry out some changes; those of other namespaces are none of ours."""
