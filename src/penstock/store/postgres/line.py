@@ -115,13 +115,17 @@ class Line:
 
     def _refuse_closed(self) -> None:
         if not self._open:
-            raise StoreError(
-                f"the database {self._address.shown} is not open", remedy="await store.open() first"
-            )
+            raise self._closed()
+
+    def _closed(self) -> StoreError:
+        return StoreError(
+            f"the database {self._address.shown} is not open", remedy="await store.open() first"
+        )
 
     def _raise_known(self, error: Exception) -> None:
         if isinstance(error, (OSError, *_driver_errors())):  # a timeout is an OSError, too
-            raise store_error(error, self._address.shown) from error
+            # What a connection says that was closed under its user is no news of the server.
+            raise (store_error(error, self._address.shown) if self._open else self._closed()) from error
 
 
 def driver() -> Any:
