@@ -270,6 +270,7 @@ async def test_no_error_shows_a_parameter(pg: World, statement: str, secret: str
         with pytest.raises(RunFailed) as caught:
             await run.result()
     told = f"{caught.value}{caught.value.error.to_mapping()}{caught.value.__cause__!r}"
+    told = told.replace(run.fid, "")  # by chance that may hold two letters of the secret
     assert secret not in told
     assert "hunter" not in told
 
