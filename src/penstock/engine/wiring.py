@@ -49,8 +49,9 @@ class Wiring:
 
     def drop_loose(self) -> None:
         """Forget, where they arrive, the links that cannot be followed."""
+        followed = {id(link) for links in self.outgoing.values() for link in links}
         for key, arriving in self.incoming.items():
-            self.incoming[key] = [pair for pair in arriving if pair[1] in self.outgoing[pair[0]]]
+            self.incoming[key] = [pair for pair in arriving if id(pair[1]) in followed]
 
     def is_call(self, source: str, port: str) -> bool:
         """Whether what hangs from this out-port is called."""

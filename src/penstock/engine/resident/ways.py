@@ -23,6 +23,7 @@ class Ways:
     def __init__(self, roots: Roots, symbols: Mapping[str, Symbol]) -> None:
         self._roots = roots
         self._symbols = symbols
+        self._edges = {key: [each.node for each in found.links] for key, found in symbols.items()}
         self._called = Called(
             {key: Site.of(key, each.node, each.spec, each.links) for key, each in symbols.items()}
         )
@@ -44,8 +45,7 @@ class Ways:
 
     def _way(self, symbol: Symbol) -> tuple[object, ...]:
         """Everything that decides what hangs from a node: equal where nothing of it changed."""
-        edges = {key: [each.node for each in found.links] for key, found in self._symbols.items()}
-        reached = (self._symbols[key] for key in preorder(edges, [symbol.key]))
+        reached = (self._symbols[key] for key in preorder(self._edges, [symbol.key]))
         return tuple((found.node, found.links) for found in reached)
 
     def along(self, key: str, port: str, links: Sequence[Link]) -> Entry:
