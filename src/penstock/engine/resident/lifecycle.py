@@ -7,6 +7,7 @@ end goes on to its end, even when whoever asked for it is cancelled.
 from __future__ import annotations
 
 import asyncio
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
@@ -39,7 +40,7 @@ class Lifecycle:
     def __init__(
         self,
         roots: Roots,
-        symbols: Mapping[str, Symbol],
+        symbols: dict[str, Symbol],
         *,
         failed: Callable[[str, BaseException], None],
         drain_seconds: float,
@@ -68,10 +69,11 @@ class Lifecycle:
         refused: told of the one that did, and why.
         """
         loaded: dict[str, Symbol] = {}
+        around = ChainMap(loaded, self._symbols)
         for symbol in symbols:
             loaded[symbol.key] = symbol
             try:
-                await self._load(symbol, {**self._symbols, **loaded})
+                await self._load(symbol, around)
             except BaseException as error:
                 await self.unload(list(reversed(loaded.values())))
                 if not isinstance(error, Exception):
@@ -148,7 +150,7 @@ class Lifecycle:
                     await entry.drained()
         except TimeoutError:
             pass  # they had their time, and fail at what they find closed
-        around = {symbol.key: symbol for symbol in symbols}
+        around = ChainMap({symbol.key: symbol for symbol in symbols}, self._symbols)
         for symbol in symbols:
             await self._leave(symbol, around)
 
@@ -160,12 +162,12 @@ class Lifecycle:
         if context is not None:
             left(context.detach())
             await context.end_tasks()
-        await self._leave(symbol, {symbol.key: symbol})
+        await self._leave(symbol, ChainMap({symbol.key: symbol}, self._symbols))
 
     async def _leave(self, symbol: Symbol, around: Mapping[str, Symbol]) -> None:
         """The end of a symbol. Each step is tried, whatever becomes of those before."""
         if symbol.stage >= Stage.LIVE:
-            await self._try(symbol, self._call, symbol, "term", {**self._symbols, **around})
+            await self._try(symbol, self._call, symbol, "term", around)
         if symbol.stage >= Stage.HOOKED:
             for hook in reversed(self.unload_hooks):
                 await self._try(symbol, hook, symbol)
