@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.core.store import Store
     from penstock.engine.catalog.draft import Change
     from penstock.engine.catalog.values import Values
+    from penstock.engine.executor import Executor
     from penstock.engine.flow import Flow
     from penstock.engine.observer import Observer
     from penstock.engine.resident.resident import Resident
@@ -61,6 +62,7 @@ class Runtime(engine.Runtime):
         probe: Callable[[str], None] = no_probe,
         observer: Observer | None = None,
         keys: KeySource | None = None,
+        executors: Mapping[str, Executor] | None = None,
     ) -> None:
         opened = open_store(store) if isinstance(store, str) else store
         super().__init__(
@@ -73,6 +75,7 @@ class Runtime(engine.Runtime):
             probe=probe,
             observer=observer,
             values_of=lambda namespace: self._values().payloads(namespace),
+            executors=executors,
         )
         self._keys = keys
 

@@ -14,6 +14,7 @@ from tests.crash.flows import LEASE_SECONDS, LINE_BYTES, STEPS
 from tests.crash.witness import Witness, command_of
 
 from penstock.core.states import RunState
+from penstock.core.store import RunQuery
 from penstock.store.postgres.store import PostgresStore
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ async def until(condition: Callable[[], object]) -> None:
 async def owners_change(store: PostgresStore, paused: set[str]) -> None:
     """Return when no unfinished run belongs to these owners any more."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while paused & {row.owner for row in await store.runs(states=UNFINISHED)}:  # noqa: ASYNC110
+        while paused & {row.owner for row in await store.runs(RunQuery(states=UNFINISHED))}:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
-UNFINISHED = [state for state in RunState if not state.terminal]
+UNFINISHED = tuple(state for state in RunState if not state.terminal)
 
 
 @pytest.mark.slow
@@ -104,7 +105,9 @@ async def test_nothing_is_lost_or_doubled_when_one_is_killed_and_one_paused(
             other.send(signal.SIGSTOP)
             witness.pauses += 1
             name = f"-{other.process.pid}-"
-            paused = {row.owner for row in await store.runs(states=UNFINISHED) if name in row.owner}
+            paused = {
+                row.owner for row in await store.runs(RunQuery(states=UNFINISHED)) if name in row.owner
+            }
             await owners_change(store, paused)
             await witness.look_while_they_live()
             other.send(signal.SIGCONT)
@@ -136,7 +139,9 @@ async def test_a_dead_runtime_is_missed_soon(
         await until((tmp_path / "ledger").exists)
         peers[0].kill()
         name = f"-{peers[0].process.pid}-"
-        paused = {row.owner for row in await store.runs(states=UNFINISHED) if name in row.owner}
+        paused = {
+            row.owner for row in await store.runs(RunQuery(states=UNFINISHED)) if name in row.owner
+        }
         began = asyncio.get_running_loop().time()
         await owners_change(store, paused)
         assert asyncio.get_running_loop().time() - began < LEASE_SECONDS * 4 / 3 + 3

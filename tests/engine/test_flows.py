@@ -29,7 +29,7 @@ def say(value: Any) -> Any:
     [
         ("nowhere.yaml", DocumentError, "nowhere.yaml"),
         ("no_such_module:flow", SettingsError, "cannot import `no_such_module`"),
-        ("json:dumps", SettingsError, "is a function, not a flow"),
+        ("json:__all__", SettingsError, "is a value of type `list`, not a flow"),
         ("json:nothing", SettingsError, "has no `nothing`"),
         ("nowhere.py", SettingsError, "no file"),
     ],

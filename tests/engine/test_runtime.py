@@ -17,6 +17,7 @@ from penstock.core.errors import (
     StoreError,
 )
 from penstock.core.states import RunState
+from penstock.core.store import RunQuery
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,12 +69,12 @@ async def test_runs_are_listed_by_state_flow_and_page(runtime: Runtime) -> None:
     for run in done:
         await result_of(run)
     nap = await runtime.start(graph(NAP))
-    assert [row.fid for row in await runtime.runs(states=[RunState.RUNNING, RunState.WAITING])] == [
-        nap.fid
-    ]
-    assert {row.flow for row in await runtime.runs(flow="say")} == {"say"}
-    first = await runtime.runs(limit=2)
-    rest = await runtime.runs(before=first[-1].fid)
+    assert [
+        row.fid for row in await runtime.runs(RunQuery(states=(RunState.RUNNING, RunState.WAITING)))
+    ] == [nap.fid]
+    assert {row.flow for row in await runtime.runs(RunQuery(flow="say"))} == {"say"}
+    first = await runtime.runs(RunQuery(limit=2))
+    rest = await runtime.runs(RunQuery(before=first[-1].fid))
     assert {row.fid for row in (*first, *rest)} == {run.fid for run in (*done, nap)}
     assert len(first) + len(rest) == 4
 

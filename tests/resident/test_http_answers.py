@@ -16,6 +16,7 @@ import pytest
 import yaml
 from tests.resident.world import World, world
 
+from penstock.core.store import RunQuery
 from penstock.kinds.http.listener import Listener
 
 Spec = dict[str, Any]
@@ -414,7 +415,7 @@ async def test_a_durable_webhook_is_accepted_and_recorded(client: Client) -> Non
 
     for _ in range(2):
         assert await client.ask("POST", "/hook", json=[1], headers={"X-Id": "7"}) == (202, None)
-    (row,) = await client.world.runtime.runs(flow="default/hook", limit=5)
+    (row,) = await client.world.runtime.runs(RunQuery(flow="default/hook", limit=5))
     assert await asyncio.wait_for(client.world.runtime.result(row.fid), BOUND) == [1]
 
 

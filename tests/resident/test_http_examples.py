@@ -14,6 +14,7 @@ import yaml
 from tests.docs.snippets import snippets_of
 
 from penstock.cli.catalogue import entry
+from penstock.core.store import RunQuery
 from penstock.kinds.http.listener import Listener
 from penstock.kinds.http.webhook import Webhook
 
@@ -77,7 +78,7 @@ def signed(body: bytes, secret: str) -> dict[str, str]:
 
 async def result_of(home: World, flow: str) -> Any:
     """What the only run of a flow comes to."""
-    (row,) = await home.runtime.runs(flow=flow, limit=5)
+    (row,) = await home.runtime.runs(RunQuery(flow=flow, limit=5))
     return await asyncio.wait_for(home.runtime.result(row.fid), BOUND)
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.resident.world import World, bell, world
 
 from penstock.core.states import RunState
-from penstock.core.store import RunRow, Store
+from penstock.core.store import RunQuery, RunRow, Store
 from penstock.engine.fid import time_of
 from penstock.store import open_store
 from penstock.testing.clock import FakeClock
@@ -36,7 +36,7 @@ async def ended(store: Store, flow: str, count: int) -> list[RunRow]:
     """The runs of a flow, the oldest first, when there are so many and all have ended."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            rows = await store.runs(flow=flow)
+            rows = await store.runs(RunQuery(flow=flow))
             if len(rows) >= count and all(row.state.terminal for row in rows):
                 return sorted(rows, key=lambda row: row.fid)
             await asyncio.sleep(0.01)

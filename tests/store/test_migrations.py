@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from penstock.core.errors import StoreError, StoreVersion
-from penstock.store import chunks, rows, schema, statements
+from penstock.core.states import RunState
+from penstock.core.store import RunQuery, Sight
+from penstock.store import chunks, schema, statements
 from penstock.store.blobs import BlobFolder
 from penstock.store.sqlite import SqliteStore
 from penstock.testing.conformance import batch_of, events, fid, opened, run_row, seqs
@@ -47,7 +49,15 @@ async def test_an_empty_file_becomes_a_journal(path, database):
     async with opened(lambda: SqliteStore(path)):
         pass
     assert version(database) == schema.latest()
-    assert tables(database) == ["catalogue", "events", "reports", "revisions", "runs", "signals"]
+    assert tables(database) == [
+        "audit",
+        "catalogue",
+        "events",
+        "reports",
+        "revisions",
+        "runs",
+        "signals",
+    ]
     assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
@@ -61,40 +71,58 @@ async def test_migrating_again_changes_nothing(path, database):
     assert list(database.iterdump()) == before
 
 
-async def test_a_journal_of_version_1_keeps_its_runs_and_gets_a_catalogue(path, database, migrations):
+@pytest.mark.parametrize("old", [1, 2, 3])
+async def test_a_journal_of_an_earlier_version_keeps_its_runs(path, database, migrations, old):
     for file in migrations.glob("*.sql"):
-        if not file.name.startswith("0001"):
+        if int(file.name[:4]) > old:
             file.unlink()
     schema.migrate(database, path, migrations)
-    old = run_row(1, owner="dead", error="late")
-    key = database.execute(statements.INSERT_RUN, rows.to_columns(old)).lastrowid
+    assert version(database) == old
+    insert = (
+        "INSERT INTO runs (fid, flow, source, revision, state, owner, started, error) "
+        "VALUES (?, ?, 'graph', '', 'running', 'dead', ?, 'late')"
+    )
+    key = database.execute(insert, (fid(1), "zen", 1e9 + 1)).lastrowid
+    database.execute(insert, (fid(2), "shop/api", 1e9 + 2))
     body = chunks.pack(fid(1), events(1, 3), BlobFolder(path.with_name("blobs")))
     database.execute(statements.INSERT_CHUNK, (key, 1, 3, body))
-    assert version(database) == 1
-    assert "catalogue" not in tables(database)
     async with opened(lambda: SqliteStore(path)) as store:
-        assert await store.run(fid(1)) == msgspec.structs.replace(old, seq=3)
+        assert await store.run(fid(1)) == run_row(1, owner="dead", error="late", seq=3)
         assert await store.events(fid(1)) == events(1, 3)
-        assert [row.fid for row in await store.runs(flow="zen", limit=1)] == [fid(1)]
-        assert [row.fid for row in await store.claim()] == [fid(1)]
+        assert [row.fid for row in await store.runs(RunQuery(flow="zen", limit=1))] == [fid(1)]
+        assert [row.fid for row in await store.runs(RunQuery(namespace="shop"))] == [fid(2)]
+        assert [row.fid for row in await store.claim()] == [fid(1), fid(2)]
         await store.commit(batch_of(**{fid(1): events(4, 4)}))
         assert [entry.position for entry in await store.write([spec("a")], at=1.0)] == [1]
     assert version(database) == schema.latest()
 
 
-async def test_the_last_run_of_a_flow_is_found_in_an_index(path, database):
+@pytest.mark.parametrize(
+    ("query", "plan"),
+    [
+        (RunQuery(), "runs USING INDEX sqlite_autoindex_runs_1 (fid<?)"),
+        (RunQuery(flow="f3", before=fid(400)), "runs USING INDEX runs_flow (flow=? AND fid<?)"),
+        (RunQuery(states=(RunState.FAILED,)), "runs USING INDEX runs_state (state=? AND fid<?)"),
+        (RunQuery(launcher="ada"), "runs USING INDEX runs_launcher (launcher=? AND fid<?)"),
+        (RunQuery(locked=True), "runs USING INDEX runs_locked (fid<?)"),
+        (
+            RunQuery(sight=Sight(launcher="ada"), states=(RunState.COMPLETED,)),
+            "runs USING INDEX runs_launcher (launcher=? AND fid<?)",
+        ),
+    ],
+)
+async def test_a_page_of_runs_is_walked_in_an_index(path, database, query, plan):
     asked = []
     async with opened(lambda: SqliteStore(path)) as store:
         await store.commit(batch_of(*(run_row(n, flow=f"f{n % 7}") for n in range(500))))
         store._database.set_trace_callback(asked.append)
-        assert [row.fid for row in await store.runs(flow="f3", limit=1)] == [fid(493)]
-        assert [row.fid for row in await store.runs(flow="f3", before=fid(493), limit=1)] == [fid(486)]
+        await store.runs(msgspec.structs.replace(query, limit=3))
         store._database.set_trace_callback(None)
     for statement in asked:
-        plan = " ".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}"))
-        assert "runs USING INDEX runs_flow (flow=? AND fid<?)" in plan
-        assert "TEMP B-TREE" not in plan
-    assert len(asked) == 2
+        found = " ".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}"))
+        assert plan in found
+        assert "TEMP B-TREE" not in found
+    assert asked
 
 
 def test_later_migrations_are_applied_in_order(path, database, migrations):

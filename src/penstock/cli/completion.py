@@ -39,6 +39,7 @@ def complete_fid(
     import asyncio
 
     from penstock.core.errors import PenstockError
+    from penstock.core.store import RunQuery
 
     app = context.find_object(App) or App()
 
@@ -46,7 +47,7 @@ def complete_fid(
         store = app.open_store()
         await store.open()
         try:
-            rows = await store.runs(limit=100)
+            rows = await store.runs(RunQuery(limit=100))
         finally:
             await store.close()
         return [

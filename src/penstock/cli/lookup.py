@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from penstock.core.errors import RunNotFound
 from penstock.core.states import RunState
-from penstock.core.store import RunRow, Store
+from penstock.core.store import RunQuery, RunRow, Store
 
 NEWEST = ("@", "last")
 UNFINISHED = (RunState.PENDING, RunState.RUNNING, RunState.WAITING)
@@ -17,7 +17,7 @@ async def find_run(store: Store, fid: str) -> RunRow:
     Raises RunNotFound when none or several fit.
     """
     if fid in NEWEST:
-        newest = await store.runs(limit=1)
+        newest = await store.runs(RunQuery(limit=1))
         if not newest:
             raise RunNotFound("there are no runs yet", remedy="start one with `penstock run FILE`")
         return newest[0]
@@ -37,7 +37,7 @@ async def _fitting(store: Store, part: str) -> list[RunRow]:
     """The runs whose id begins or ends like this; upper and lower case are the same."""
     part, found, before = part.casefold(), [], ""
     while True:
-        page = await store.runs(before=before, limit=_PAGE)
+        page = await store.runs(RunQuery(before=before, limit=_PAGE))
         for row in page:
             fid = row.fid.casefold()
             if fid.startswith(part) or fid.endswith(part):
@@ -49,6 +49,6 @@ async def _fitting(store: Store, part: str) -> list[RunRow]:
 
 async def orphans(store: Store) -> list[RunRow]:
     """Unfinished runs that no live process executes, newest first."""
-    rows = await store.runs(states=UNFINISHED)
+    rows = await store.runs(RunQuery(states=UNFINISHED))
     alive = {owner: bool(owner) and await store.alive(owner) for owner in {row.owner for row in rows}}
     return [row for row in rows if not alive[row.owner]]

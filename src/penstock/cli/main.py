@@ -19,6 +19,7 @@ from penstock.core.errors import PenstockError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("penstock.cli.run:run", "Run a flow and print its result."),
     "start": ("penstock.cli.start.command:start", "Serve a namespace until it is stopped."),
+    "serve": ("penstock.cli.serve.command:serve", "Host flows: launch, follow and answer over HTTP."),
     "validate": ("penstock.cli.validate:validate", "Check documents and show every problem."),
     "init": ("penstock.cli.init:init", "Start a project in a folder."),
     "apply": ("penstock.cli.documents.apply:apply", "Write specs or values to the store."),

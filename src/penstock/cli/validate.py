@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -11,9 +11,12 @@ from penstock.cli.app import App, pass_app
 from penstock.cli.exits import Exit
 from penstock.core.errors import DocumentError, PenstockError
 from penstock.core.problems import Problem, format_path
+from penstock.document.reader import Document
 
 if TYPE_CHECKING:
     from penstock.engine.loading import Loader
+
+SOURCES: Final = {"python": "Python", "crew": "CrewAI", "graph": "a document"}
 
 
 @click.command()
@@ -55,8 +58,11 @@ def _check(loader: Loader, reference: str) -> tuple[list[Problem], str]:
     """The problems of a document, and what it holds when there are none."""
     try:
         if ":" in reference or reference.endswith(".py"):
-            return [], f"flow `{loader.load(reference).name}` (Python)"
+            flow = loader.load(reference)
+            return [], f"flow `{flow.name}` ({SOURCES[flow.source]})"
         document = loader.check(reference)
+        if not isinstance(document, Document):
+            return [], f"flow `{document.name}` ({SOURCES[document.source]})"
     except DocumentError as error:
         return list(error.problems), ""
     except PenstockError as error:

@@ -1,7 +1,7 @@
-"""The catalogue: specs and values by namespace, each with its history.
+"""The catalogue: specs, values and accounts by namespace, each with its history.
 
 A store keeps contents without looking into them: the JSON of a spec, the sealed bytes of
-a value. Every write is one more revision of its document, and one more place in the
+a value, the record of a user. Every write is one more revision of its document, and one more place in the
 change stream, which counts the writes of all namespaces and collections together.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -19,6 +19,14 @@ class Collection(StrEnum):
 
     SPECS = "specs"
     VALUES = "values"
+    USERS = "users"
+    GROUPS = "groups"
+    GRANTS = "grants"
+    TOKENS = "tokens"
+
+
+DOCUMENTS: Final = (Collection.SPECS, Collection.VALUES)
+"""What people write as documents. The others are accounts, which the auth provider keeps."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +83,7 @@ class RuntimeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Catalog(Protocol):
-    """What a store does with specs and values. Every method raises StoreError and nothing else."""
+    """What a store does with documents and accounts. Every method raises StoreError and nothing else."""
 
     async def write(self, writes: Sequence[Write], *, at: float) -> list[Entry]:
         """Write all or nothing, in one transaction; the entries as they are now, in that order.

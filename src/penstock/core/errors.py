@@ -6,6 +6,8 @@
     ├── PayloadError         a value cannot travel over a link
     ├── NodeError            a node failed; what its `error` port carries
     │   ├── NodeTimeout      an attempt took longer than its limit
+    │   ├── LockExpired      nobody released a lock in time
+    │   ├── Denied           a candidate for a lock is not good enough
     │   └── Thrown           raised by a `throw` node or an `Error` that was passed on
     ├── RunError             how a run ended when it did not complete
     │   ├── RunFailed
@@ -15,6 +17,11 @@
     │   └── NonDeterminism   a replay met code or a graph that changed under it
     ├── RunNotFound
     ├── RunBusy              another process executes this run
+    ├── LockError            a candidate could not release a lock
+    │   ├── LockNotFound
+    │   ├── LockClosed       it was released or has expired, or its run went on without it
+    │   ├── LockUndecided    the flow has not decided in time
+    │   └── CandidateInvalid the candidate does not fit the schema of the lock
     ├── StoreError           the journal cannot be read or written
     │   ├── StoreAway        its server cannot be reached, and may come back
     │   ├── StoreFull
@@ -22,6 +29,7 @@
     │   ├── StoreCorrupt
     │   ├── StoreLost        the run may be another runtime's by now
     │   ├── RunExists        a run with this id is there already
+    │   ├── KeyTaken         a run was begun with this key already
     │   ├── StoreConflict    a document is not what its writer saw
     │   └── StoreVersion     written by a newer Penstock
     ├── EntryNotFound        no spec or value has this name or id
@@ -30,6 +38,15 @@
     │   ├── ListenError      an address or a certificate cannot be used
     │   ├── RequestRefused   a request that is answered with an error; `status` is HTTP's
     │   └── ClientGone       the client has left
+    ├── AccessError          who asks is not known here, or an account cannot be as asked
+    │   ├── LoginRefused     this name and this password do not belong together
+    │   ├── LoginLimited     too many attempts have failed; `retry_after` says how long to wait
+    │   ├── ProviderError    a login through an identity provider came to nothing
+    │   └── AccountError     a user, group, grant or token cannot be as asked
+    ├── HostError            a host answered with an error that has no class of its own here
+    │   ├── HostAway         it cannot be reached, or its answer did not come
+    │   ├── Unauthorized     it does not know who asks
+    │   └── Forbidden        it knows, and does not allow it
     └── SettingsError        a setting has a value that cannot be used
 
 Each carries its facts as fields and says in its message what to do next. All of
@@ -40,10 +57,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.core.reason import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from penstock.core.problems import Problem
+    from penstock.core.problems import Path, Problem
 
 
 class PenstockError(Exception):
@@ -77,11 +96,17 @@ class DocumentError(PenstockError):
 
 
 class InputError(PenstockError):
-    """The inputs of a run do not fit its flow. `problems` holds one line for each."""
+    """The inputs of a run do not fit its flow. `problems` holds one line for each.
 
-    def __init__(self, flow: str, problems: Sequence[str], *, remedy: str = "") -> None:
+    paths: the place of each in the inputs, in the same order.
+    """
+
+    def __init__(
+        self, flow: str, problems: Sequence[str], *, paths: Sequence[Path] = (), remedy: str = ""
+    ) -> None:
         self.flow = flow
         self.problems = tuple(problems)
+        self.paths = tuple(paths)
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(f"the inputs do not fit flow `{flow}`:\n{lines}", remedy=remedy)
 
@@ -122,6 +147,30 @@ class NodeTimeout(NodeError):
     """An attempt of a node took longer than the node's `timeout`."""
 
     code = "timeout"
+
+
+class LockExpired(NodeError):
+    """Nobody released a lock in time. `details` is the lock's id."""
+
+    code = "lock.expired"
+
+
+class Denied(NodeError):
+    """Raised where a flow decides about a candidate that is not good enough.
+
+    reasons: what is wrong with it, for whoever made it; texts, or `Reason`s where a place in the
+    candidate is meant. pointer: the place that all the texts speak of, as a JSON Pointer.
+    """
+
+    code = "denied"
+
+    def __init__(self, *reasons: str | Reason, pointer: str = "") -> None:
+        self.reasons = tuple(
+            Reason(reason, pointer) if isinstance(reason, str) else reason
+            for reason in reasons or ("this will not do",)
+        )
+        details = [{"detail": reason.detail, "pointer": reason.pointer} for reason in self.reasons]
+        super().__init__("; ".join(map(str, self.reasons)), details={"reasons": details})
 
 
 class Thrown(NodeError):
@@ -170,6 +219,40 @@ class RunBusy(PenstockError):
     """Another live process executes this run."""
 
 
+class LockError(PenstockError):
+    """A candidate could not release a lock. `fid` and `lid` say which lock of which run."""
+
+    def __init__(self, message: str, *, fid: str = "", lid: str = "", remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.fid = fid
+        self.lid = lid
+
+
+class LockNotFound(LockError):
+    """The run has no lock of this id."""
+
+
+class LockClosed(LockError):
+    """The lock was released, has expired, or its run went on or ended without it."""
+
+
+class LockUndecided(LockError):
+    """The flow has not decided about the candidate in time. It may still do so."""
+
+
+class CandidateInvalid(LockError):
+    """The candidate does not fit the schema of the lock, which stays open. `reasons` say where."""
+
+    def __init__(
+        self, reasons: Sequence[Reason], *, fid: str = "", lid: str = "", remedy: str = ""
+    ) -> None:
+        self.reasons = tuple(reasons)
+        lines = "\n".join(f"  - {reason}" for reason in self.reasons)
+        super().__init__(
+            f"the candidate does not fit the lock:\n{lines}", fid=fid, lid=lid, remedy=remedy
+        )
+
+
 class StoreError(PenstockError):
     """The store cannot be read or written. Nothing that was committed is lost.
 
@@ -204,6 +287,14 @@ class StoreLost(StoreError):
 
 class RunExists(StoreError):
     """A run with this id is there already."""
+
+
+class KeyTaken(StoreError):
+    """A run was begun with this key already: `holder` is its id."""
+
+    def __init__(self, message: str, *, fid: str = "", holder: str = "", remedy: str = "") -> None:
+        super().__init__(message, fid=fid, remedy=remedy)
+        self.holder = holder
 
 
 class StoreConflict(StoreError):
@@ -261,6 +352,77 @@ class RequestRefused(ServerError):
 
 class ClientGone(ServerError):
     """The client has left, so that there is nobody to read from or to answer."""
+
+
+class AccessError(PenstockError):
+    """Who asks is not known here, or an account cannot be as asked. The message holds no secret."""
+
+
+class LoginRefused(AccessError):
+    """This name and this password do not belong together. It does not say which of them is wrong."""
+
+
+class LoginLimited(AccessError):
+    """Too many attempts have failed. retry_after: seconds until the next one is looked at."""
+
+    def __init__(self, message: str, *, retry_after: float, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class ProviderError(AccessError):
+    """A login through an identity provider came to nothing.
+
+    code: a short stable name of the reason. away: the provider could not be reached.
+    """
+
+    def __init__(self, message: str, *, code: str, away: bool = False, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.code = code
+        self.away = away
+
+
+class AccountError(AccessError):
+    """A user, group, grant or token cannot be as asked. field: what of it."""
+
+    def __init__(self, message: str, *, field: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.field = field
+
+
+class HostError(PenstockError):
+    """A host answered with an error.
+
+    status: HTTP's, or 0 when no answer came. kind: the short stable name of what is wrong that
+    the host gave, or empty. faults: the places in the request that are wrong, as pairs of a JSON
+    Pointer and what is wrong there.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        kind: str = "",
+        faults: Sequence[tuple[str, str]] = (),
+        remedy: str = "",
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+        self.kind = kind
+        self.faults = tuple(faults)
+
+
+class HostAway(HostError):
+    """A host cannot be reached, or went away before it had answered. It may come back."""
+
+
+class Unauthorized(HostError):
+    """A host does not know who asks: there is no token, or it is not valid any more."""
+
+
+class Forbidden(HostError):
+    """A host does not allow what was asked."""
 
 
 class SettingsError(PenstockError):

@@ -15,9 +15,9 @@ class EventType(StrEnum):
     RUN_STARTED = "run.started"
     """flow, revision, inputs; retry_of when it repeats another run; trace: its `traceparent`."""
     RUN_WAITING = "run.waiting"
-    """until: epoch seconds, or None when no timer will wake it."""
+    """until: epoch seconds, or None when it waits for people alone."""
     RUN_RESUMED = "run.resumed"
-    """reason: `timer`, `activity`, `recovery` or `restart` (then `restart`: its number)."""
+    """reason: `timer`, `candidate`, `activity`, `recovery` or `restart` (then `restart`: its number)."""
     RUN_COMPLETED = "run.completed"
     """result, duration_ms; failures: the nodes that failed under `continue`."""
     RUN_FAILED = "run.failed"
@@ -53,10 +53,17 @@ class EventType(StrEnum):
     """result, or error; duration_ms."""
 
     LOCK_OPENED = "lock.opened"
+    """lock: its id; name, title, description; schema: the JSON Schema of a candidate, or None;
+    data: what a person needs to see; expires: epoch seconds, or None; release_timeout: seconds
+    that the flow may take to decide, or None."""
     LOCK_CANDIDATE = "lock.candidate"
+    """lock; id: the candidate's; value; by: who submitted it, or empty."""
     LOCK_DENIED = "lock.denied"
+    """lock; id: the candidate's; reasons: a list of `detail` and `pointer`."""
     LOCK_RELEASED = "lock.released"
+    """lock; id: the candidate's; value: what the flow gets; by."""
     LOCK_EXPIRED = "lock.expired"
+    """lock; reason: `timeout`, or `closed` when the flow went on without it."""
 
     AGENT_ACTION = "agent.action"
     AGENT_RESULT = "agent.result"

@@ -91,3 +91,16 @@ class Join(StrEnum):
 
     ALL = "all"
     ANY = "any"
+
+
+class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a worker process may use for one run; nothing said is no limit.
+
+    memory_bytes: of the worker's memory that is resident at any moment. timeout: how long the
+    run may keep a worker at a stretch; while it only waits it keeps none. retries: how often the
+    run goes on in another worker after it lost one, before it fails.
+    """
+
+    memory_bytes: Annotated[int, Meta(ge=1)] | None = None
+    timeout: Duration | None = None
+    retries: Annotated[int, Meta(ge=0)] | None = None

@@ -81,6 +81,11 @@ def format_path(path: Path) -> str:
     return text
 
 
+def to_pointer(path: Path) -> str:
+    """A place in a JSON document as a JSON Pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
     """The allowed name that was most likely meant, or None when none is close."""
     if len(name) > 100:

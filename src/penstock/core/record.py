@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from penstock.core.events import Event, EventType
+from penstock.core.locks import LockRecord, record_lock
 from penstock.core.payload import Error, Payload, to_json
 from penstock.core.states import RunState, transition
 
@@ -138,6 +139,7 @@ class RunRecord(msgspec.Struct):
     seq: int = 0
     nodes: dict[str, NodeRecord] = {}
     processes: dict[str, ProcessRecord] = {}
+    locks: dict[str, LockRecord] = {}
 
     @classmethod
     def fold(cls, events: Iterable[Event], *, fid: str = "") -> RunRecord:
@@ -154,12 +156,21 @@ class RunRecord(msgspec.Struct):
         self.state = transition(self.state, event.type)
         self.seq = event.seq
         subject, _, _ = event.type.partition(".")
+        if subject in ("run", "lock"):
+            record_lock(self.locks, event)
         if subject == "run":
             self._apply_run(event)
         elif subject == "child":
             self._apply_child(event)
         elif event.node:
             _apply_node(self._node(event.node), event)
+        elif event.type == EventType.LOCK_RELEASED:
+            self.inputs = event.data["value"]  # what the run asked for before its flow could begin
+
+    @property
+    def open_locks(self) -> list[LockRecord]:
+        """The locks that take candidates now, in the order they were opened."""
+        return [lock for lock in self.locks.values() if lock.open]
 
     def children(self, process: str = "") -> list[NodeRecord]:
         """The firings directly inside a process, in the order they began."""
@@ -280,6 +291,13 @@ def _apply_node(node: NodeRecord, event: Event) -> None:
             node.started = event.time if node.started is None else node.started
             node.wake_at = data.get("until")
             _enter(node, NodeState.WAITING, event)
+        case EventType.LOCK_OPENED:
+            node.wake_at = data.get("expires")
+            _enter(node, NodeState.WAITING, event)
+        case EventType.LOCK_DENIED:
+            _enter(node, NodeState.WAITING, event)
+        case EventType.LOCK_CANDIDATE if node.state is NodeState.WAITING:
+            _enter(node, NodeState.RUNNING, event)
         case EventType.NODE_RETRYING:
             node.attempts = data.get("attempt", node.attempts)
             if node.spans and node.spans[-1].end is None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from penstock.core.duration import Duration
-from penstock.core.policies import Join, OnError, Record, Retry
+from penstock.core.policies import Join, OnError, Record, Retry, WorkerLimits
 from penstock.core.problems import Path
 
 LONGEST_NAME: Final = 200
@@ -72,12 +72,18 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a flow runs. `timeout` bounds the whole run, `max_parallel` the nodes at a time."""
+    """How a flow runs. `timeout` bounds the whole run, `max_parallel` the nodes at a time.
+
+    executor: where its runs are executed, `inline` for the runtime's own process. worker: what a
+    worker process may use for one of them, where an executor has such.
+    """
 
     timeout: Duration | None = None
     max_parallel: int | None = None
     on_error: OnError = OnError()
     record: Record = Record.FULL
+    executor: str = "inline"
+    worker: WorkerLimits = WorkerLimits()
 
 
 class FlowSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum, auto
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
+from penstock.core.audit import AuditTrail
 from penstock.core.catalog import Catalog
 from penstock.core.events import Event
+from penstock.core.spec import DEFAULT_NAMESPACE
 from penstock.core.states import RunState
+
+INLINE: Final = "inline"
+"""The executor of a run that the runtime's own process executes."""
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +25,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     revision: the digest of what it runs. wake_at: when a waiting run goes on, in epoch
     seconds, or None. owner: the runtime that executes it, or empty.
     started, ended: epoch seconds. seq: the last event that is on disk.
+    namespace: that of its flow. launcher: the id of the principal who began it, or empty.
+    executor: where it is executed. key: what its launcher knew it by before it had an id, or
+    empty; no two runs have the same. locks: how many of its locks are open.
     """
 
     fid: str
@@ -33,6 +41,11 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     ended: float | None = None
     error: str = ""
     seq: int = 0
+    namespace: str = DEFAULT_NAMESPACE
+    launcher: str = ""
+    executor: str = INLINE
+    key: str = ""
+    locks: int = 0
 
 
 class RunChange(msgspec.Struct, kw_only=True):
@@ -44,6 +57,63 @@ class RunChange(msgspec.Struct, kw_only=True):
     owner: str | msgspec.UnsetType = msgspec.UNSET
     ended: float | None | msgspec.UnsetType = msgspec.UNSET
     error: str | msgspec.UnsetType = msgspec.UNSET
+    locks: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs that a principal may see: those it launched, of these flows, of these namespaces.
+
+    Any of the three is enough. Without a launcher, nobody's runs are not seen for being nobody's.
+    """
+
+    launcher: str = ""
+    flows: frozenset[str] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+
+    def admits(self, row: RunRow) -> bool:
+        """Whether it shows this run."""
+        return (
+            row.flow in self.flows
+            or row.namespace in self.namespaces
+            or (self.launcher != "" and row.launcher == self.launcher)
+        )
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs, newest first. What is left empty holds for every run.
+
+    states: any of them. namespace: that of the flow. since, until: began at or after the one and
+    before the other, in epoch seconds. locked: those with open locks alone. sight: those that
+    it shows alone. before: goes on behind the last fid of a page. limit: how many at most.
+    """
+
+    states: tuple[RunState, ...] = ()
+    namespace: str = ""
+    flow: str = ""
+    launcher: str = ""
+    since: float | None = None
+    until: float | None = None
+    locked: bool = False
+    sight: Sight | None = None
+    before: str = ""
+    limit: int | None = None
+
+    def admits(self, row: RunRow) -> bool:
+        """Whether a run is one of them, wherever the limit may cut."""
+        return (
+            (not self.states or row.state in self.states)
+            and self.namespace in ("", row.namespace)
+            and self.flow in ("", row.flow)
+            and self.launcher in ("", row.launcher)
+            and (self.since is None or row.started >= self.since)
+            and (self.until is None or row.started < self.until)
+            and (not self.locked or row.locks > 0)
+            and (self.sight is None or self.sight.admits(row))
+            and (not self.before or row.fid < self.before)
+        )
+
+
+EVERY_RUN: Final = RunQuery()
 
 
 class Batch:
@@ -81,14 +151,14 @@ class Shift(StrEnum):
     LOST = auto()
 
 
-class Store(Catalog, Protocol):
-    """A place where runs and their streams are kept, and specs and values.
+class Store(Catalog, AuditTrail, Protocol):
+    """A place where runs and their streams are kept, specs and values, and the audit trail.
 
     Every method raises a StoreError of core/errors.py and nothing else. `commit` returns
     when the batch is on disk; it refuses, with StoreError, a batch whose events do not
-    follow the last seq of their run, so two writers can never share a run, and with RunExists
-    one that creates a run whose fid is taken. Where ownership can be lost, it refuses with
-    StoreLost what this store's runtime has lost.
+    follow the last seq of their run, so two writers can never share a run, with RunExists one
+    that creates a run whose fid is taken, and with KeyTaken one whose key is. Where ownership
+    can be lost, it refuses with StoreLost what this store's runtime has lost.
     """
 
     @property
@@ -114,15 +184,12 @@ class Store(Catalog, Protocol):
 
     async def run(self, fid: str) -> RunRow | None: ...
 
-    async def runs(
-        self,
-        *,
-        states: Sequence[RunState] = (),
-        flow: str = "",
-        before: str = "",
-        limit: int | None = None,
-    ) -> list[RunRow]:
-        """Runs, newest first; `before` continues after the last fid of a page."""
+    async def runs(self, query: RunQuery = EVERY_RUN) -> list[RunRow]:
+        """The runs that a query asks for, newest first."""
+        ...
+
+    async def launched(self, key: str) -> RunRow | None:
+        """The run that was begun with this key."""
         ...
 
     async def save_revision(self, digest: str, document: dict[str, Any]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.policies import Backoff, OnError, Record, Retry, Strategy
+from penstock.core.policies import Backoff, OnError, Record, Retry, Strategy, WorkerLimits
 from penstock.core.problems import nearest, suggest
+from penstock.core.size import parse_size
 from penstock.core.spec import Settings
+from penstock.core.store import INLINE
 from penstock.document.fields import Fields
 from penstock.document.findings import describe
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from penstock.document.findings import Findings
 
 _MOST_ATTEMPTS: Final = 1_000_000
+
+_SIZES: Final = "write 512MiB, 2GiB, 500MB or a number of bytes"
 
 SPELLINGS: Final = {
     "stop": Strategy.STOP,
@@ -53,14 +57,58 @@ def read_retry(value: Any, path: Path, findings: Findings) -> Retry | None:
 
 def read_settings(fields: Fields) -> Settings:
     """The settings of a flow."""
+    executor, worker = read_executor(fields)
     given = {
         "timeout": fields.duration("timeout"),
         "max_parallel": fields.whole("max_parallel", least=1),
         "on_error": read_on_error(fields.take("on_error"), fields.at("on_error"), fields.findings),
         "record": fields.choice("record", Record),
+        "executor": executor or None,
+        "worker": worker,
     }
     fields.close()
     return Settings(**{name: item for name, item in given.items() if item is not None})  # type: ignore[arg-type]
+
+
+def read_executor(fields: Fields) -> tuple[str, WorkerLimits | None]:
+    """An executor's name, or a mapping that adds what a worker process may use.
+
+    The mapping is `{kind: subprocess, memory: 512MiB, timeout: 60s, retries: 1}`.
+    """
+    value = fields.data.get("executor")
+    if value is None or isinstance(value, str):
+        return fields.name("executor"), None
+    inner = Fields.of(
+        fields.take("executor"),
+        fields.at("executor"),
+        fields.findings,
+        "the name of an executor (inline or subprocess) or a mapping",
+    )
+    if inner.data and inner.lacks("kind"):
+        inner.missing("kind", hint="name the executor, as in `kind: subprocess`")
+    name = inner.name("kind")
+    given = {
+        "memory_bytes": _size(inner, "memory"),
+        "timeout": inner.duration("timeout"),
+        "retries": inner.whole("retries", least=0),
+    }
+    inner.close(hints={"name": "did you mean `kind`?"})
+    limits = {field: item for field, item in given.items() if item is not None}
+    if name == INLINE and limits:
+        hint = "say `kind: subprocess`, or leave the limits out"
+        inner.report(min(limits).removesuffix("_bytes"), "an inline run has no worker to limit", hint=hint)
+    return name, WorkerLimits(**limits)  # type: ignore[arg-type]
+
+
+def _size(fields: Fields, name: str) -> int | None:
+    value = fields.take(name)
+    if value is None:
+        return None
+    try:
+        return parse_size(value)
+    except ValueError:
+        fields.findings.expected("a size", value, fields.at(name), hint=_SIZES)
+        return None
 
 
 def read_on_error(value: Any, path: Path, findings: Findings) -> OnError | None:

@@ -80,7 +80,7 @@ def examine(text: str | bytes, *, file: str = "<document>") -> Examination:
     Raises DocumentError when the text is neither YAML nor JSON, so that there is no rest.
     """
     findings = Findings()
-    return _examine(parse_source(text, findings, file=file), findings)
+    return examine_source(parse_source(text, findings, file=file), findings)
 
 
 def examine_data(data: Payload, *, file: str = "") -> Examination:
@@ -90,10 +90,11 @@ def examine_data(data: Payload, *, file: str = "") -> Examination:
     DocumentError when it holds what no document can say.
     """
     findings = Findings()
-    return _examine(take_data(data, findings, file=file), findings)
+    return examine_source(take_data(data, findings, file=file), findings)
 
 
-def _examine(source: Source, findings: Findings) -> Examination:
+def examine_source(source: Source, findings: Findings) -> Examination:
+    """The same for what was parsed; `findings` hold what its text has wrong with it."""
     findings.next_stage()
     flows, nodes = _read(source.data, findings)
     findings.next_stage()

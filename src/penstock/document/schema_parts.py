@@ -94,6 +94,13 @@ def policies() -> dict[str, Schema]:
         "max_parallel": whole("Nodes that run at a time.", 1),
         "on_error": ref("on_error"),
         "record": choice(Record, "How much of a run its journal keeps."),
+        "executor": ref("executor"),
+    }
+    executor = {
+        "kind": described("name", "The executor: `inline` or `subprocess`."),
+        "memory": ref("size"),
+        "timeout": described("duration", "The run keeps a worker no longer at a stretch."),
+        "retries": whole("How often it goes on in another worker after it lost one.", 0),
     }
     return {
         "duration": {
@@ -114,6 +121,21 @@ def policies() -> dict[str, Schema]:
         "on_error": {
             "anyOf": [{"enum": list(Strategy)}, named, flat, nested],
             "description": "What a failure that nothing caught does: stop, continue or retry.",
+        },
+        "size": {
+            "anyOf": [
+                {
+                    "type": "string",
+                    "pattern": "^ *[0-9.]+ *([KkMmGgTt]?[Ii]?[Bb]?) *$",
+                    "examples": ["512MiB", "2GiB", "500MB"],
+                },
+                {"type": "integer", "minimum": 1},
+            ],
+            "description": "A size: 512MiB, 2GiB, 500MB, or bytes.",
+        },
+        "executor": {
+            "anyOf": [ref("name"), closed(executor, anyOf=[{"required": ["kind"]}])],
+            "description": "Where runs are executed: `inline`, or `subprocess` for a worker process.",
         },
         "settings": closed(settings, "How the flow runs."),
     }

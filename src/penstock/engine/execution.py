@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import NonDeterminism, RunTimeout, StoreError
+from penstock.core.errors import RunTimeout, StoreError
 from penstock.core.events import Event, EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.policies import Strategy
@@ -169,7 +169,6 @@ class Execution:
             live.deadline = self._deadline()
             try:
                 result = await self._execute(live)
-                self._check_replay()
             except Failure as failure:
                 if await self._restart(failure.error):
                     continue
@@ -186,21 +185,23 @@ class Execution:
 
     async def _execute(self, live: LiveRun) -> Payload:
         try:
-            return await self.flow.execute(live, self.inputs)
+            executor = self.runtime.executors.of(self.flow)
+            return await executor.execute(self.flow, live, self.inputs, kept=self)
         finally:
             # Code that swallowed the word to stop, or failed over it, does not decide the end.
             if self._stop is not None:
                 raise asyncio.CancelledError
 
-    def _check_replay(self) -> None:
-        unasked = self.replay.unasked() if self.replay is not None else None
-        if unasked is not None:
-            raise NonDeterminism(
-                f"the journal holds an outcome of `{unasked}`, "
-                f"which `{self.flow.name}` no longer reaches",
-                fid=self.journal.fid,
-                remedy="finish running runs on the old code, or start a new run on the new one",
-            )
+    async def history(self) -> list[Event]:
+        """The events so far, all of them on disk; see `Kept`."""
+        if self.journal.silent:
+            return []
+        await self.journal.durable()
+        return await self.runtime.store.events(self.journal.fid)
+
+    async def values(self) -> Mapping[str, Payload]:
+        """The value documents that the flow refers to; see `Kept`."""
+        return await self.runtime.revisions.values(self.flow)
 
     async def _restart(self, error: Error) -> bool:
         """Whether the flow begins anew after this failure."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.core.errors import InputError
 from penstock.core.payload import Payload, normalise, to_json
+from penstock.core.problems import Path, format_path
 from penstock.core.spec import FlowSpec, Settings, to_document
 from penstock.engine.input_schema import validator
 from penstock.engine.instances import Instances
+from penstock.engine.output_schema import output_schema
 from penstock.engine.process import Process
 
 if TYPE_CHECKING:
+    from pathlib import Path as FilePath
+
     from penstock.engine.kind import Node
     from penstock.engine.live import LiveRun
     from penstock.engine.plan import Plan
@@ -24,14 +28,17 @@ if TYPE_CHECKING:
 class Flow(Protocol):
     """What the runtime asks of a flow, whatever it is made of.
 
-    source: how `document` is to be read, `graph` or `python`. revision: a digest; a run
+    source: how `document` is to be read, `graph`, `python` or `crew`. revision: a digest; a run
     keeps the one it started with. document: what the store keeps so that any process can
     go on with a run. redactor: masks the secrets that it was compiled with, if it has any.
+    output_schema: the JSON Schema of its result, or None where that cannot be told.
     """
 
     name: str
     namespace: str
     description: str
+    author: str
+    tags: tuple[str, ...]
     source: str
     revision: str
     settings: Settings
@@ -41,6 +48,9 @@ class Flow(Protocol):
 
     @property
     def input_schema(self) -> dict[str, Any]: ...
+
+    @property
+    def output_schema(self) -> dict[str, Any] | None: ...
 
     def document(self) -> dict[str, Any]: ...
 
@@ -89,7 +99,7 @@ class GraphFlow:
         *,
         revision: str,
         calls: tuple[Flow, ...] = (),
-        folder: Path | None = None,
+        folder: FilePath | None = None,
         redactor: Redactor | None = None,
     ) -> None:
         self.spec = spec
@@ -101,12 +111,19 @@ class GraphFlow:
         self.name = spec.name
         self.namespace = spec.namespace
         self.description = spec.description
+        self.author = spec.author
+        self.tags = spec.tags
         self.revision = revision
         self.settings = spec.settings
 
     @property
     def input_schema(self) -> dict[str, Any]:
         return self.spec.input_schema
+
+    @functools.cached_property
+    def output_schema(self) -> dict[str, Any] | None:
+        """What the types of the ports tell of a result that the flow names."""
+        return output_schema(self.plan)
 
     def document(self) -> dict[str, Any]:
         document = to_document(self.spec)
@@ -148,8 +165,8 @@ def check_inputs(flow: str, schema: dict[str, Any], inputs: Mapping[str, Any]) -
     for name, about in properties.items():
         if name not in accepted and "default" in about:
             accepted[name] = about["default"]
-    problems = [
-        f"`{name}` is missing{_about(properties.get(name, {}))}"
+    problems: list[tuple[Path, str]] = [
+        ((name,), f"`{name}` is missing{_about(properties.get(name, {}))}")
         for name in schema.get("required", ())
         if name not in accepted
     ]
@@ -157,7 +174,12 @@ def check_inputs(flow: str, schema: dict[str, Any], inputs: Mapping[str, Any]) -
     if checkable:
         problems += _violations(schema, checkable)
     if problems:
-        raise InputError(flow, problems, remedy=_remedy(properties))
+        raise InputError(
+            flow,
+            [text for _, text in problems],
+            paths=[path for path, _ in problems],
+            remedy=_remedy(properties),
+        )
     return accepted
 
 
@@ -173,13 +195,11 @@ def _remedy(properties: Mapping[str, Any]) -> str:
     return f"give them with {named}, or all at once with --input"
 
 
-def _violations(schema: Mapping[str, Any], inputs: Mapping[str, Payload]) -> list[str]:
-    from penstock.core.problems import format_path
-
+def _violations(schema: Mapping[str, Any], inputs: Mapping[str, Payload]) -> list[tuple[Path, str]]:
     found = []
     for error in validator(schema).iter_errors(_plain(inputs)):
-        path = format_path(tuple(error.instance_path))
-        found.append(f"`{path}`: {error.message}" if path else error.message)
+        path = tuple(error.instance_path)
+        found.append((path, f"`{format_path(path)}`: {error.message}" if path else error.message))
     return found
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from penstock.core.errors import RunExists, StoreError
+from penstock.core.errors import KeyTaken, RunExists, StoreError
 from penstock.core.events import EFFECTS, TERMINAL, Event, EventType
 from penstock.core.payload import Error
 from penstock.core.policies import Record
-from penstock.core.store import Batch, RunChange, RunRow, Store
+from penstock.core.store import Batch, RunChange, RunRow
 
 if TYPE_CHECKING:
     from penstock.core.clock import Clock
@@ -29,6 +29,17 @@ _KEPT: Final = {
     Record.EFFECTS: frozenset(str(kind) for kind in EFFECTS),
     Record.NONE: frozenset[str](),
 }
+
+
+class Ledger(Protocol):
+    """What is written into: a store, or what stands for one where there is none; see `Store`."""
+
+    async def commit(self, batch: Batch) -> None: ...
+
+    @property
+    def held(self) -> bool: ...
+
+    async def hold(self) -> None: ...
 
 
 class Journal:
@@ -160,7 +171,7 @@ class Committer:
 
     def __init__(
         self,
-        store: Store,
+        store: Ledger,
         *,
         published: Callable[[list[Written]], None],
         broken: Callable[[list[Journal], StoreError], None],
@@ -254,7 +265,7 @@ class Committer:
         error: Error | None = None
         try:
             await self.store.commit(batch)
-        except RunExists:  # another runtime was quicker with a tick: that is how it should be
+        except (RunExists, KeyTaken):  # somebody was quicker with it: that is how it should be
             raise
         except Exception as cause:
             error = Error.from_exception(cause)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import math
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from penstock.core.payload import Error, Payload
 from penstock.core.states import RunState
 from penstock.engine.firing import Failure, Watch, limited
 from penstock.engine.leases import Leases
+from penstock.engine.locks.registry import Locks
 from penstock.engine.observation import observed_child
 from penstock.engine.observer import Subject
 from penstock.engine.process import Process
@@ -53,8 +55,8 @@ class LiveRun:
     stopped: its execution was asked to stop. busy: firings that do something, neither
     asleep nor waiting for children. unstarted: workers that were called and have not
     begun. open_resources: processes that hold some. limits: attempts with a time limit,
-    which would be lost with the run's memory. A run whose busy and unstarted are 0
-    while timers are set only waits.
+    which would be lost with the run's memory. pinned: what executes it elsewhere holds something
+    of that sort. A run whose busy and unstarted are 0 while timers are set only waits.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class LiveRun:
         subject: Subject | None = None,
         syscalls: Mapping[str, Syscall] = _NO_CALLS,
         inspector: Inspector | None = None,
+        locks: Locks | None = None,
     ) -> None:
         self.fid = fid
         self.flow = flow
@@ -89,10 +92,13 @@ class LiveRun:
         self.slots = asyncio.Semaphore(parallel) if parallel is not None else None
         self.states: dict[str, dict[str, Payload]] = {} if replay is None else replay.states()
         self.failures: list[Error] = []
+        self.locks = locks or Locks.on_replay(journal, replay)
+        self.locks.run = self
         self.busy = 0
         self.unstarted = 0
         self.open_resources = 0
         self.limits = 0
+        self.pinned = False
         self.waiting = False
         self.stopped = False
         self.deadline: float | None = None
@@ -150,22 +156,31 @@ class LiveRun:
 
     async def sleep_until(self, until: float) -> None:
         """Wait for a point in time, in epoch seconds. It must be in the journal."""
+        if self.stopped or until > self.clock.now():
+            await self.wait(self._loop.create_future(), until)
+            self.wake("timer")
+
+    async def wait(self, waiter: asyncio.Future[None], until: float) -> None:
+        """Wait for somebody, or for a point in time, in epoch seconds; both must be in the journal."""
         if self.stopped:  # what a cancelled run still does to clean up does not take naps
             raise asyncio.CancelledError
-        remaining = until - self.clock.now()
-        if remaining <= 0:
-            return
         token = object()
-        waiter = self._loop.create_future()
-        timer = self.clock.call_later(remaining, functools.partial(_wake, waiter))
+        timer = None
+        if until != math.inf:
+            wake = functools.partial(_wake, waiter)
+            timer = self.clock.call_later(max(until - self.clock.now(), 0.0), wake)
         self._asleep[token] = until
         self._consider()
         try:
             await waiter
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             del self._asleep[token]
-        self._wake_up("timer")
+
+    def hear(self, word: str) -> None:
+        """Take a word that was left for the run: a candidate for one of its locks."""
+        self.locks.hear(word)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -180,7 +195,7 @@ class LiveRun:
         """One firing more is busy."""
         self.busy += 1
         if self.waiting:
-            self._wake_up("activity")
+            self.wake("activity")
 
     def settle_down(self) -> None:
         """One firing less is busy. When none is left, see whether the run only waits."""
@@ -198,10 +213,13 @@ class LiveRun:
         if self.busy or self.unstarted or self.waiting or not self._asleep:
             return
         until = self.wake_at
-        if until is None or until - self.clock.now() < WAIT_SECONDS:
+        if until is not None and until - self.clock.now() < WAIT_SECONDS:
             return
         if self.journal.failed or self.journal.closed:
             return
+        self._begin_to_wait(until)
+
+    def _begin_to_wait(self, until: float | None) -> None:
         self.waiting = True
         self.journal.emit(EventType.RUN_WAITING, "", {"until": until})
         self.journal.change(state=RunState.WAITING, wake_at=until)
@@ -210,7 +228,22 @@ class LiveRun:
         if self._on_waiting is not None:
             self._on_waiting(self)
 
-    def _wake_up(self, reason: str) -> None:
+    def wait_elsewhere(self, until: float | None, *, pinned: bool) -> None:
+        """What executes the run elsewhere says that it only waits."""
+        if self.waiting or self.journal.failed or self.journal.closed:
+            return
+        self.pinned = pinned
+        if until is not None:
+            self._asleep[self] = until
+        self._begin_to_wait(until)
+
+    def go_on_elsewhere(self, reason: str) -> None:
+        """What executes the run elsewhere goes on with it."""
+        self._asleep.pop(self, None)
+        self.wake(reason)
+
+    def wake(self, reason: str) -> None:
+        """It has something to do again."""
         if self.waiting:
             self.waiting = False
             self.journal.emit(EventType.RUN_RESUMED, "", {"reason": reason})
@@ -220,15 +253,22 @@ class LiveRun:
 
     @property
     def wake_at(self) -> float | None:
-        """When the run goes on by itself, in epoch seconds."""
+        """When the run goes on by itself, in epoch seconds; None when it waits for people alone."""
         times = [*self._asleep.values(), *([self.deadline] if self.deadline is not None else [])]
-        return min(times, default=None)
+        soonest = min(times, default=math.inf)
+        return None if soonest == math.inf else soonest
 
     @property
     def evictable(self) -> bool:
         """Whether the run can leave memory and be rebuilt from its journal unharmed."""
         idle = self.waiting and not self.busy and not self.unstarted
-        holds = self.open_resources or self.limits or self.journal.silent
+        holds = (
+            self.open_resources
+            or self.limits
+            or self.pinned
+            or self.locks.undelivered
+            or self.journal.silent
+        )
         return idle and not holds
 
     # --- children -----------------------------------------------------------------

@@ -11,20 +11,21 @@ import functools
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import CodeType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-import msgspec
-
 from penstock.core.duration import Duration
-from penstock.core.errors import InputError, NonDeterminism, StoreError
+from penstock.core.errors import NonDeterminism, StoreError
 from penstock.core.payload import Error, Payload, normalise
 from penstock.core.policies import OnError
-from penstock.core.spec import DEFAULT_NAMESPACE, Settings, decode_hook
+from penstock.core.spec import DEFAULT_NAMESPACE, Settings
+from penstock.engine.capture import captured
+from penstock.engine.docstrings import docstring_of
 from penstock.engine.firing import Failure
 from penstock.engine.live import LiveRun
 from penstock.engine.resources import Resources
+from penstock.engine.signature import Signature
 from penstock.engine.strand import STRAND, Context, Strand
 
 P = ParamSpec("P")
@@ -42,45 +43,40 @@ class PythonFlow(Generic[P, R]):
         function: Callable[..., Coroutine[Any, Any, R]],
         *,
         name: str = "",
-        timeout: Duration | None = None,
-        on_error: OnError | None = None,
+        author: str = "",
+        tags: Sequence[str] = (),
+        settings: Settings | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name or function.__name__
         self.namespace = DEFAULT_NAMESPACE
-        self.description = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0]
-        self.settings = Settings(timeout=timeout, on_error=on_error or OnError())
+        self.description = docstring_of(function).summary
+        module = sys.modules.get(function.__module__)
+        self.author = author or str(getattr(module, "__author__", ""))
+        self.tags = tuple(tags)
+        self.settings = settings or Settings()
         self.reference = f"{function.__module__}:{function.__qualname__}"
-        text = f"{self.reference}\n{_fingerprint(function.__code__)}"
+        code = getattr(inspect.unwrap(function), "__code__", None)  # what is written in C has none
+        text = f"{self.reference}\n{_fingerprint(code) if code else ''}"
         self.revision = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        self._parameters = list(inspect.signature(function).parameters.values())[1:]
+        self.signature = self._sign()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, R]:
         return self.function(*args, **kwargs)
 
-    @functools.cached_property
-    def _hints(self) -> dict[str, Any]:
-        from typing import get_type_hints
-
-        return get_type_hints(self.function, include_extras=True)
+    def _sign(self) -> Signature:
+        return Signature(self.function, context_first=True)
 
     @property
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of the function's parameters, the context left out."""
-        hints = {item.name: self._hints.get(item.name, Any) for item in self._parameters}
-        schemas, definitions = msgspec.json.schema_components(hints.values(), schema_hook=_schema_of)
-        properties = dict(zip(hints, schemas, strict=True))
-        for item in self._parameters:
-            if item.default is not item.empty:
-                properties[item.name] = properties[item.name] | {"default": normalise(item.default)}
-        schema: dict[str, Any] = {"type": "object", "properties": properties}
-        required = [item.name for item in self._parameters if item.default is item.empty]
-        if required:
-            schema["required"] = required
-        if definitions:
-            schema["$defs"] = definitions
-        return schema
+        return self.signature.input_schema
+
+    @property
+    def output_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema of what the function returns, if its hint tells."""
+        return self.signature.output_schema
 
     def document(self) -> dict[str, Any]:
         module = sys.modules.get(self.function.__module__)
@@ -88,29 +84,7 @@ class PythonFlow(Generic[P, R]):
         return {"flow": self.name, "reference": self.reference, "file": file or ""}
 
     def accept(self, inputs: Mapping[str, Any]) -> dict[str, Payload]:
-        known = {item.name: item for item in self._parameters}
-        problems = [f"`{name}` is no parameter of the flow" for name in inputs if name not in known]
-        problems += [
-            f"`{name}` is missing"
-            for name, item in known.items()
-            if item.default is item.empty and name not in inputs
-        ]
-        accepted = {name: normalise(value) for name, value in inputs.items() if name in known}
-        for name, value in accepted.items():
-            try:
-                self._argument(name, value)
-            except (msgspec.ValidationError, ValueError) as error:
-                problems.append(f"`{name}`: {error}")
-        if problems:
-            names = ", ".join(known) or "none"
-            raise InputError(self.name, problems, remedy=f"its parameters are: {names}")
-        return accepted
-
-    def _argument(self, name: str, value: Payload) -> Any:
-        hint = self._hints.get(name, Any)
-        if hint is Any:
-            return value
-        return msgspec.convert(value, hint, dec_hook=decode_hook, strict=True)
+        return self.signature.accept(self.name, inputs)
 
     async def load(self) -> None:
         """Nothing to load: the function is there."""
@@ -120,16 +94,21 @@ class PythonFlow(Generic[P, R]):
 
     async def invoke(self, context: Context, inputs: Mapping[str, Payload]) -> Payload:
         """Call the function with its context. Raises Failure."""
-        arguments = {name: self._argument(name, value) for name, value in inputs.items()}
         strand = STRAND.set(Strand())
         try:
-            return normalise(await self.function(context, **arguments))
+            with captured(context.stdout, context.stderr):
+                return normalise(await self.call(context, inputs))
         except (NonDeterminism, StoreError):
             raise
         except (Exception, SystemExit) as error:
             raise Failure(Error.from_exception(error), error) from error
         finally:
             STRAND.reset(strand)
+
+    async def call(self, context: Context, inputs: Mapping[str, Payload]) -> Any:
+        """What the function makes of inputs that were accepted."""
+        positional, named = self.signature.arguments(inputs)
+        return await self.function(context, *positional, **named)
 
     async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
         return await self.execute_child(run, inputs, "")
@@ -158,18 +137,33 @@ class PythonFlow(Generic[P, R]):
         return result
 
 
+class FunctionFlow(PythonFlow[P, R]):
+    """A flow made of a function that knows nothing of flows: the call of it is the only step."""
+
+    def _sign(self) -> Signature:
+        return Signature(self.function, context_first=False)
+
+    def document(self) -> dict[str, Any]:
+        return super().document() | {"plain": True}
+
+    async def call(self, context: Context, inputs: Mapping[str, Payload]) -> Any:
+        positional, named = self.signature.arguments(inputs)
+        return await context.step(self.function, *positional, **named)
+
+
+def flow_of_function(function: Callable[..., Any]) -> PythonFlow[..., Any]:
+    """The flow that a function is when somebody names it as one."""
+    if inspect.iscoroutinefunction(function) and Signature(function, context_first=False).wants_context:
+        return PythonFlow(function)
+    return FunctionFlow(function)
+
+
 def _fingerprint(code: CodeType) -> str:
     """What a function does, as far as its compiled form tells; the same in every process."""
     consts = [
         _fingerprint(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts
     ]
     return f"{code.co_code.hex()}{consts}{code.co_names}"
-
-
-def _schema_of(kind: type) -> dict[str, Any]:
-    if kind is Duration:
-        return {"type": ["string", "number"], "description": "a duration such as 30s or 2h"}
-    return {}
 
 
 @overload
@@ -180,8 +174,11 @@ def flow(function: Callable[..., Coroutine[Any, Any, R]], /) -> PythonFlow[..., 
 def flow(
     *,
     name: str = "",
+    author: str = "",
+    tags: Sequence[str] = (),
     timeout: Duration | float | str | None = None,
     on_error: OnError | None = None,
+    executor: str = "inline",
 ) -> Callable[[Callable[..., Coroutine[Any, Any, R]]], PythonFlow[..., R]]: ...
 
 
@@ -190,19 +187,26 @@ def flow(
     /,
     *,
     name: str = "",
+    author: str = "",
+    tags: Sequence[str] = (),
     timeout: Duration | float | str | None = None,
     on_error: OnError | None = None,
+    executor: str = "inline",
 ) -> Any:
     """Make a durable flow of an async function whose first parameter is its context.
 
-    The other parameters are the flow's inputs: their hints become JSON Schema. timeout
-    bounds the whole run.
+    The other parameters are the flow's inputs: their hints become JSON Schema, the docstring
+    says what they are. timeout bounds the whole run. author, tags: shown with the flow; the
+    author is otherwise its module's `__author__`. executor: where its runs are executed.
     """
+    if isinstance(tags, str):
+        raise TypeError(f"tags are a list: write tags=[{tags!r}]")
 
     def wrap(wrapped: Callable[..., Coroutine[Any, Any, Any]]) -> PythonFlow[..., Any]:
         if not inspect.iscoroutinefunction(wrapped):
             raise TypeError(f"a flow is an async function; write `async def {wrapped.__name__}(ctx, …)`")
         limit = None if timeout is None else Duration.parse(timeout)
-        return PythonFlow(wrapped, name=name, timeout=limit, on_error=on_error)
+        settings = Settings(timeout=limit, on_error=on_error or OnError(), executor=executor)
+        return PythonFlow(wrapped, name=name, author=author, tags=tags, settings=settings)
 
     return wrap if function is None else wrap(function)

@@ -102,7 +102,7 @@ class Recovery:
         self._sleepers.discard(row.fid)
         events = await self._store.events(row.fid)
         flow = await self._runtime.revisions.of(row)
-        await self._runtime.revisions.prepare(flow)
+        await self._runtime.revisions.prepare(flow, load=self._runtime.executors.here(flow))
         journal = self._runtime.journal(row.fid, flow, seq=events[-1].seq)
         reason = "timer" if row.state is RunState.WAITING else "recovery"
         journal.emit(EventType.RUN_RESUMED, "", {"reason": reason})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from penstock.core.events import NOTES, Event, EventType
+from penstock.core.locks import LockRecord, record_lock
 from penstock.core.payload import Error, Payload
 from penstock.core.ports import Emit
 
@@ -63,6 +64,7 @@ class Replay:
     """The recorded part of a run, and which of it has been asked for again.
 
     waited: the run only waited when it left memory, so that nothing begins anew with it.
+    locks: by their ids. restarts: how often the flow has begun anew.
     """
 
     def __init__(self) -> None:
@@ -77,6 +79,8 @@ class Replay:
         self._notes: dict[str, int] = {}
         self._children_begun: set[str] = set()
         self.waited = False
+        self.locks: dict[str, LockRecord] = {}
+        self.restarts = 0
 
     @classmethod
     def fold(cls, events: Iterable[Event], *, repeats: bool = False) -> Replay:
@@ -93,6 +97,8 @@ class Replay:
             if event.type == EventType.NODE_STARTED:
                 replay._firings[event.node].began = event.time
                 replay._notes.pop(event.node, None)
+            elif event.type.startswith("lock."):
+                record_lock(replay.locks, event)
             elif event.type in NOTES:
                 replay._notes[event.node] = replay._notes.get(event.node, 0) + 1
         return replay
@@ -114,7 +120,12 @@ class Replay:
     def goes_on(self, name: str) -> bool:
         """Whether a firing merely goes on with its wait, so that its start is told already."""
         past = self._firings.get(name)
-        return self.waited and past is not None and past.began is not None
+        return past is not None and past.began is not None and (self.waited or self._at_lock(name))
+
+    def _at_lock(self, name: str) -> bool:
+        """Whether a firing only waits for candidates."""
+        own = [lock for lock in self.locks.values() if lock.node == name and lock.open]
+        return bool(own) and not any(lock.undecided() for lock in own)
 
     def child_goes_on(self, path: str) -> bool:
         """The same for a child process."""
@@ -221,6 +232,8 @@ class Replay:
     def _resumed(self, _: str, data: dict[str, Any]) -> None:
         self.waited = False
         if "restart" in data:
+            self.restarts += 1
+            self.locks.clear()
             self._skipped.clear()
             self._notes.clear()
             self._children_begun.clear()

@@ -47,10 +47,13 @@ class Revisions:
         self._loading = asyncio.Lock()
         self._kept: set[str] = set()
 
-    async def prepare(self, flow: Flow) -> None:
-        """Load a flow's nodes once, and keep its revision with the store."""
+    async def prepare(self, flow: Flow, *, load: bool = True) -> None:
+        """Load a flow's nodes once, and keep its revision with the store.
+
+        load: its nodes are needed here; otherwise it is executed elsewhere.
+        """
         self._flows.setdefault(flow.revision, flow)
-        if id(flow) not in self._loaded:
+        if load and id(flow) not in self._loaded:
             async with self._loading:
                 if id(flow) not in self._loaded:
                     await flow.load()
@@ -72,6 +75,14 @@ class Revisions:
                 raise RunNotFound(f"the store does not hold revision {row.revision} of run `{row.fid}`")
             flow = self._flows[row.revision] = await self._restore(document)
         return flow
+
+    async def values(self, flow: Flow) -> dict[str, Payload]:
+        """The value documents that a flow refers to, and no others."""
+        names = set(mentioned(flow.document()))
+        if not names:
+            return {}
+        known = {} if self._values_of is None else await self._values_of(flow.namespace)
+        return {name: value for name, value in {**known, **self._loader.values}.items() if name in names}
 
     async def _restore(self, document: dict[str, Any]) -> Flow:
         """The flow with the values of its namespace, where it wants any."""

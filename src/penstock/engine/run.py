@@ -19,16 +19,23 @@ class Run:
     """A run by its id. It holds nothing: as many as one likes cost next to nothing.
 
     Only a run that nobody records leaves its outcome with its handle.
+    fresh: the launch that gave this handle has begun the run; it did not find it.
     """
 
-    __slots__ = ("_outcome", "_runtime", "fid")
+    __slots__ = ("_outcome", "_runtime", "fid", "fresh")
 
     def __init__(
-        self, runtime: Runtime, fid: str, *, outcome: asyncio.Future[Payload] | None = None
+        self,
+        runtime: Runtime,
+        fid: str,
+        *,
+        outcome: asyncio.Future[Payload] | None = None,
+        fresh: bool = False,
     ) -> None:
         self._runtime = runtime
         self._outcome = outcome
         self.fid = fid
+        self.fresh = fresh
 
     def __repr__(self) -> str:
         return f"Run({self.fid!r})"

@@ -18,16 +18,17 @@ from penstock.core.errors import (
 )
 from penstock.core.events import Event, EventType
 from penstock.core.payload import Error, Payload
-from penstock.core.states import RunState
-from penstock.core.store import RunRow, Store
+from penstock.core.store import EVERY_RUN, RunQuery, RunRow, Store
 from penstock.engine.clock import SystemClock
 from penstock.engine.ends import Ends
 from penstock.engine.execution import Execution, Stop
+from penstock.engine.executor import Executor, Executors
 from penstock.engine.fid import new_fid
 from penstock.engine.journal import Committer, Journal, Written
+from penstock.engine.launching import Beginning, Launching
 from penstock.engine.leases import Leases
 from penstock.engine.live import no_probe
-from penstock.engine.observer import Observer, Subject
+from penstock.engine.observer import Observer
 from penstock.engine.outcome import outcome_of
 from penstock.engine.ownership import Ownership
 from penstock.engine.recovery import RESIDENT, Recovery
@@ -56,6 +57,7 @@ class Runtime:
     each point at which a test may want to crash. observer: told of what happens.
     inspector: asked at every port that a packet passes; it slows everything down. values_of:
     the values of a namespace, for runs whose flows want some that the loader does not have.
+    executors: where runs may be executed but here, by the name that flows use; closed with it.
     """
 
     def __init__(
@@ -71,8 +73,10 @@ class Runtime:
         observer: Observer | None = None,
         inspector: Inspector | None = None,
         values_of: ValuesOf | None = None,
+        executors: Mapping[str, Executor] | None = None,
     ) -> None:
         self.store = store
+        self.executors = Executors(executors)
         self.loader = loader
         self.clock: Clock = clock or SystemClock()
         self.evict_after = evict_after
@@ -95,6 +99,7 @@ class Runtime:
         self._recover = recover
         self._executions: dict[str, Execution] = {}
         self._ownership = Ownership(self, self._recovery, executions=self._executions, take_all=recover)
+        self._launching = Launching(self, recovery=self._recovery, ownership=self._ownership)
         self._ends = Ends()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -102,7 +107,7 @@ class Runtime:
     # --- life ---------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        self._refuse_closed()
+        self.refuse_closed()
         await self.store.open()
         try:
             if self._recover:
@@ -127,6 +132,7 @@ class Runtime:
             self._ends.close()  # of runs that were not in memory
             self.streams.wake()
             await self.committer.close()
+            await self.executors.close()
             await self.revisions.unload()
         finally:
             self.threads.shutdown(wait=False, cancel_futures=True)
@@ -139,7 +145,8 @@ class Runtime:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _refuse_closed(self) -> None:
+    def refuse_closed(self) -> None:
+        """Raise PenstockError when the runtime has closed."""
         if self._closing:
             raise PenstockError("the runtime has closed", remedy="make another one: it opens only once")
 
@@ -156,20 +163,33 @@ class Runtime:
         *,
         fid: str | None = None,
         trace: str = "",
+        launcher: str = "",
+        key: str = "",
     ) -> Run:
         """Start a run. Returns when it is on disk, so that it survives whatever comes.
 
         fid: the id to give it, when the caller wants to know it beforehand. trace: the W3C
         `traceparent` that it belongs to; that of the current task, if it is in a trace.
+        launcher: the id of the principal who wants it. key: tells this launch from others: a
+        run that was begun with it, by whatever process, is returned, and is not `fresh`. It
+        has no effect for a flow whose runs are not recorded.
         """
-        accepted = flow.accept(inputs or {})
-        return await self._begin(flow, accepted, fid or new_fid(self.clock.now()), trace=trace)
+        return await self._launching.begin(
+            flow,
+            Beginning(
+                fid=fid or new_fid(self.clock.now()),
+                inputs=flow.accept(inputs or {}),
+                launcher=launcher,
+                key=key,
+                trace=trace,
+            ),
+        )
 
-    async def retry(self, fid: str, *, from_start: bool = False) -> Run:
+    async def retry(self, fid: str, *, from_start: bool = False, launcher: str = "") -> Run:
         """Run again what a run was, as a new run that goes on from what had completed.
 
-        from_start: take nothing from what is recorded. Raises RunBusy for a run that has
-        not ended.
+        from_start: take nothing from what is recorded. launcher: the id of the principal who
+        wants it. Raises RunBusy for a run that has not ended.
         """
         row = await Run(self, fid).row()
         if not row.state.terminal:
@@ -177,56 +197,16 @@ class Runtime:
         events = await self.store.events(fid)
         past = [] if from_start else [event for event in events if _succeeded(event)]
         flow = await self.revisions.of(row)
-        facts = {"retry_of": fid}
-        return await self._begin(
-            flow, events[0].data["inputs"], new_fid(self.clock.now()), facts=facts, past=past
+        return await self._launching.begin(
+            flow,
+            Beginning(
+                fid=new_fid(self.clock.now()),
+                inputs=events[0].data["inputs"],
+                launcher=launcher,
+                facts={"retry_of": fid},
+                past=tuple(past),
+            ),
         )
-
-    async def _begin(
-        self,
-        flow: Flow,
-        inputs: Mapping[str, Payload],
-        fid: str,
-        *,
-        facts: Mapping[str, Any] | None = None,
-        past: Sequence[Event] = (),
-        trace: str = "",
-    ) -> Run:
-        self._refuse_closed()
-        self._ownership.follow()
-        await self.revisions.prepare(flow)
-        now = self.clock.now()
-        journal = self.journal(fid, flow)
-        if not journal.silent:
-            journal.create(
-                RunRow(
-                    fid=fid,
-                    flow=flow.name,
-                    source=flow.source,
-                    revision=flow.revision,
-                    state=RunState.RUNNING,
-                    owner=self.store.owner,
-                    started=now,
-                )
-            )
-        if not trace and self.observer is not None:
-            trace = self.observer.traceparent()
-        started = {"flow": flow.name, "revision": flow.revision, "inputs": dict(inputs), **(facts or {})}
-        if trace:
-            started["trace"] = trace
-        journal.emit(EventType.RUN_STARTED, "", started)
-        for event in past:
-            journal.emit(event.type, event.node, event.data)
-        try:
-            await journal.durable()
-        except StoreAway:
-            self._recovery.await_store(fid)  # it may have come into being all the same
-            raise
-        if self.observer is not None:
-            self.observer.run_started(Subject(flow.namespace, flow.name, fid))
-        replay = Replay.fold(past, repeats=True) if past else None
-        execution = self.execute(flow, journal, inputs, started=now, replay=replay, trace=trace)
-        return Run(self, fid, outcome=execution.outcome)
 
     def journal(self, fid: str, flow: Flow, *, seq: int = 0) -> Journal:
         """The journal of a run, from its event `seq` on."""
@@ -256,7 +236,7 @@ class Runtime:
         restarts: how often its flow has begun anew. not_before: when it may do so, in
         epoch seconds. trace: the W3C `traceparent` that the run belongs to.
         """
-        self._refuse_closed()
+        self.refuse_closed()
         self._ends.hope(journal.fid)
         execution = Execution(
             self,
@@ -280,16 +260,9 @@ class Runtime:
         """The handle of a run, whether it lives, waits or has ended."""
         return Run(self, fid)
 
-    async def runs(
-        self,
-        *,
-        states: Sequence[RunState] = (),
-        flow: str = "",
-        before: str = "",
-        limit: int | None = None,
-    ) -> list[RunRow]:
-        """Runs, newest first; `before` goes on after the last fid of a page."""
-        return await self.store.runs(states=states, flow=flow, before=before, limit=limit)
+    async def runs(self, query: RunQuery = EVERY_RUN) -> list[RunRow]:
+        """The runs that a query asks for, newest first."""
+        return await self.store.runs(query)
 
     @property
     def resident(self) -> int:
@@ -356,7 +329,7 @@ class Runtime:
 
     async def resume(self, fid: str) -> Run:
         """Go on with an unfinished run. Raises RunBusy when another process executes it."""
-        self._refuse_closed()
+        self.refuse_closed()
         self._ownership.follow()
         self._ends.hope(fid)
         row = await Run(self, fid).row()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core.duration import Duration
 from penstock.core.errors import NonDeterminism
 from penstock.core.payload import Payload, normalise
+from penstock.engine.capture import captured
 from penstock.engine.context import Reporter, StepContext
 from penstock.engine.firing import Failure, Work, perform
 from penstock.engine.step import Step
@@ -91,15 +92,17 @@ class Context(Reporter):
 
         async def attempt(number: int) -> Payload:
             given, named = args, kwargs
+            context = StepContext(self._run, name, number)
             if declared.context:
-                context = StepContext(self._run, name, number)
                 given, named = declared.with_context(context, args, kwargs)
-            if declared.is_async:
-                value = await declared.function(*given, **named)
-            elif declared.blocking:
-                value = await self._run.in_thread(functools.partial(declared.function, *given, **named))
-            else:
-                value = declared.function(*given, **named)
+            with captured(context.stdout, context.stderr):
+                if declared.is_async:
+                    value = await declared.function(*given, **named)
+                elif declared.blocking:
+                    call = functools.partial(declared.function, *given, **named)
+                    value = await self._run.in_thread(call)
+                else:
+                    value = declared.function(*given, **named)
             return normalise(value)
 
         return self._perform(name, attempt, declared.work)

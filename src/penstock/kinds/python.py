@@ -14,6 +14,7 @@ from penstock.core.payload import Payload
 from penstock.core.ports import MISSING, Port, Ports
 from penstock.core.problems import suggest
 from penstock.engine.binding import Binder
+from penstock.engine.capture import captured
 from penstock.engine.context import NodeContext, Reporter
 from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
 from penstock.engine.scheme import import_module
@@ -77,9 +78,10 @@ class Python(Action, kind="python"):
     async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
         function = self._call.function
         positional, named = self._call.arguments(inputs, ctx)
-        if inspect.iscoroutinefunction(function):
-            return {"out": await function(*positional, **named)}
-        return {"out": await ctx.in_thread(partial(function, *positional, **named))}
+        with captured(ctx.stdout, ctx.stderr):
+            if inspect.iscoroutinefunction(function):
+                return {"out": await function(*positional, **named)}
+            return {"out": await ctx.in_thread(partial(function, *positional, **named))}
 
 
 class _Call:

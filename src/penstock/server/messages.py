@@ -187,7 +187,7 @@ class Request:
         headers: Headers = (),
         compression: bool = True,
         message_bytes: int = 1 << 20,
-    ) -> Response:
+    ) -> Upgrade:
         """The answer that goes on as a websocket: `converse` is run with it, as a task.
 
         When `converse` returns, the websocket is closed; when it raises, it is closed with 1011

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from penstock.core.errors import RunExists, StoreError
-from penstock.core.store import RunRow, Shift
+from penstock.core.errors import StoreError
+from penstock.core.store import EVERY_RUN, RunRow, Shift
+from penstock.store.audit.audited import Audited
+from penstock.store.audit.memory import MemoryTrail
 from penstock.store.catalogue.catalogued import Catalogued
 from penstock.store.catalogue.memory import MemoryCatalogue
+from penstock.store.taken import fid_taken, key_taken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from penstock.core.events import Event
-    from penstock.core.states import RunState
-    from penstock.core.store import Batch, RunChange
+    from penstock.core.store import Batch, RunChange, RunQuery
 
 
-class MemoryStore(Catalogued):
+class MemoryStore(Catalogued, Audited):
     """Everything in this process, for tests and for runs that nobody wants to find again.
 
     Events are kept as they are, not encoded. It has one owner, which lives as long as it.
@@ -34,7 +36,9 @@ class MemoryStore(Catalogued):
     def __init__(self) -> None:
         self.owner = f"memory-{secrets.token_hex(6)}"
         self._catalogue = MemoryCatalogue(owner=self.owner)
+        self._trail = MemoryTrail()
         self._rows: dict[str, RunRow] = {}
+        self._keys: dict[str, str] = {}  # key → fid
         self._streams: dict[str, list[Event]] = {}
         self._revisions: dict[str, dict[str, Any]] = {}
         self._words: list[tuple[str, str]] = []
@@ -53,16 +57,23 @@ class MemoryStore(Catalogued):
             self._check_follows(fid, events, rows)
         # Nothing can fail from here on, so the batch is all or nothing.
         self._rows.update(rows)
+        self._keys.update((row.key, row.fid) for row in batch.runs if row.key)
         for fid, events in streams:
             self._streams.setdefault(fid, []).extend(events)
         self._announce()
 
     def _changed_rows(self, batch: Batch) -> dict[str, RunRow]:
         rows: dict[str, RunRow] = {}
+        keys: dict[str, str] = {}
         for row in batch.runs:
             if row.fid in self._rows or row.fid in rows:
-                raise RunExists(f"there is a run {row.fid} already", fid=row.fid)
+                raise fid_taken(row.fid)
+            holder = self._keys.get(row.key) or keys.get(row.key)
+            if holder is not None:
+                raise key_taken(row.fid, holder=holder)
             rows[row.fid] = row
+            if row.key:
+                keys[row.key] = row.fid
         for change in batch.changes.values():
             found = rows.get(change.fid) or self._rows.get(change.fid)
             if found is None:
@@ -89,25 +100,12 @@ class MemoryStore(Catalogued):
     async def run(self, fid: str) -> RunRow | None:
         return self._read(fid) if fid in self._rows else None
 
-    async def runs(
-        self,
-        *,
-        states: Sequence[RunState] = (),
-        flow: str = "",
-        before: str = "",
-        limit: int | None = None,
-    ) -> list[RunRow]:
-        fids = sorted(
-            (
-                fid
-                for fid, row in self._rows.items()
-                if (not states or row.state in states)
-                and (not flow or row.flow == flow)
-                and (not before or fid < before)
-            ),
-            reverse=True,
-        )
-        return [self._read(fid) for fid in fids[:limit]]
+    async def runs(self, query: RunQuery = EVERY_RUN) -> list[RunRow]:
+        fids = sorted((fid for fid, row in self._rows.items() if query.admits(row)), reverse=True)
+        return [self._read(fid) for fid in fids[: query.limit]]
+
+    async def launched(self, key: str) -> RunRow | None:
+        return self._read(self._keys[key]) if key in self._keys else None
 
     def _read(self, fid: str) -> RunRow:
         return msgspec.structs.replace(self._rows[fid], seq=len(self._streams.get(fid, ())))

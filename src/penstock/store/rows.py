@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from penstock.core.states import RunState
-from penstock.core.store import RunChange, RunRow
+from penstock.core.store import RunChange, RunRow, Sight
 from penstock.store import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from penstock.core.store import RunQuery
 
 LAST_FID: Final = "\U0010ffff"
 """Sorts behind every fid."""
@@ -32,6 +34,11 @@ def to_columns(row: RunRow) -> tuple[Any, ...]:
         row.started,
         row.ended,
         well_formed(row.error),
+        row.namespace,
+        row.launcher,
+        row.executor,
+        row.key,
+        row.locks,
     )
 
 
@@ -53,10 +60,18 @@ def from_columns(found: Iterable[tuple[Any, ...]], *, owner: str | None = None) 
             started=started,
             ended=ended,
             error=error,
+            namespace=shared.setdefault(namespace, namespace),
+            launcher=shared.setdefault(launcher, launcher),
+            executor=shared.setdefault(executor, executor),
+            key=key,
+            locks=locks,
             seq=seq,
         )
-        for fid, flow, source, revision, state, wake_at, old, started, ended, error, seq in found
-    ]
+        for (
+            fid, flow, source, revision, state, wake_at, old, started, ended, error,
+            namespace, launcher, executor, key, locks, seq,
+        ) in found
+    ]  # fmt: skip
 
 
 def update(change: RunChange) -> tuple[str, tuple[Any, ...]] | None:
@@ -72,6 +87,18 @@ def update(change: RunChange) -> tuple[str, tuple[Any, ...]] | None:
         where = fields.index("error")
         values[where] = well_formed(values[where])
     return statements.update_run(fields), (*values, change.fid)
+
+
+def findable(query: RunQuery) -> bool:
+    """Whether any run can be what a query asks for: strangers may ask for any text."""
+    sight = query.sight or Sight()
+    texts = (query.namespace, query.flow, query.launcher, query.before)
+    return all(map(is_well_formed, (*texts, sight.launcher, *sight.flows, *sight.namespaces)))
+
+
+def is_well_formed(text: str) -> bool:
+    """Whether a text can be in a store as it is."""
+    return text == well_formed(text)
 
 
 def well_formed(text: str) -> str:

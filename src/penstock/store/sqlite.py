@@ -8,10 +8,13 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import RunExists, StoreError
+from penstock.core.errors import StoreError
 from penstock.core.payload import decode, encode
 from penstock.core.states import RunState
+from penstock.core.store import EVERY_RUN
 from penstock.store import claims, rows, schema, statements
+from penstock.store.audit.audited import Audited
+from penstock.store.audit.sqlite import SqliteTrail
 from penstock.store.bells import Bells
 from penstock.store.blobs import BlobFolder
 from penstock.store.catalogue.catalogued import Catalogued
@@ -20,6 +23,8 @@ from penstock.store.chunks import pack, unpack
 from penstock.store.failures import Guard
 from penstock.store.orphans import orphaned
 from penstock.store.owners import Owners
+from penstock.store.run_queries import find
+from penstock.store.taken import fid_taken, key_taken
 from penstock.store.transaction import Transaction
 from penstock.store.words import Words
 
@@ -28,13 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from penstock.core.events import Event
-    from penstock.core.store import Batch, RunChange, RunRow, Shift
+    from penstock.core.store import Batch, RunChange, RunQuery, RunRow, Shift
 
 _IDLE: Final = frozenset({RunState.WAITING, *(state for state in RunState if state.terminal)})
 """States in which a run writes nothing, so that nothing of it needs to be remembered."""
 
 
-class SqliteStore(Catalogued):
+class SqliteStore(Catalogued, Audited):
     """Everything in a SQLite file, shared by any number of processes of one machine.
 
     One connection, in WAL mode with `synchronous=FULL`, and no thread: every method does its
@@ -84,6 +89,7 @@ class SqliteStore(Catalogued):
         self._catalogue = SqliteCatalogue(
             lambda: self._database, guard=self._guard, owners=self._owners, bells=self._bells
         )
+        self._trail = SqliteTrail(lambda: self._database, guard=self._guard)
         self._connection: sqlite3.Connection | None = None
         self._tails: dict[str, tuple[int, int]] = {}  # fid → row id, last seq; of runs that write
 
@@ -165,9 +171,17 @@ class SqliteStore(Catalogued):
         try:
             cursor = self._database.execute(statements.INSERT_RUN, rows.to_columns(row))
         except sqlite3.IntegrityError as error:
-            raise RunExists(f"there is a run {row.fid} already", fid=row.fid) from error
+            raise self._taken(row) from error
         assert cursor.lastrowid is not None
         self._tails[row.fid] = cursor.lastrowid, 0
+
+    def _taken(self, row: RunRow) -> StoreError:
+        """What to say when a run's id or its key is taken."""
+        if self._first(statements.OF_FID, row.fid) is not None:
+            return fid_taken(row.fid)
+        holder = self._first(statements.OF_KEY, row.key)
+        assert holder is not None
+        return key_taken(row.fid, holder=holder.fid)
 
     def _insert_chunks(self, batch: Batch, bodies: dict[str, bytes]) -> None:
         tails, chunks = self._tails, []
@@ -229,40 +243,21 @@ class SqliteStore(Catalogued):
         return events
 
     async def run(self, fid: str) -> RunRow | None:
-        found = self._select("WHERE fid = ?", (fid,))
-        return found[0] if found else None
+        return self._first(statements.OF_FID, fid)
 
-    async def runs(
-        self,
-        *,
-        states: Sequence[RunState] = (),
-        flow: str = "",
-        before: str = "",
-        limit: int | None = None,
-    ) -> list[RunRow]:
-        where = "WHERE fid < :before " + ("AND flow = :flow " if flow else "")
-        order = "ORDER BY fid DESC LIMIT :limit"
-        named = {
-            "flow": flow,
-            "before": before or rows.LAST_FID,
-            "limit": -1 if limit is None else limit,
-        }
-        if not states:
-            return self._select(where + order, named)
-        # One query for each state walks the index (state, fid) from its end; `IN` would sort.
-        found = [
-            row
-            for state in dict.fromkeys(states)
-            for row in self._select(
-                f"{where} AND state = :state {order}", {**named, "state": state.value}
-            )
-        ]
-        found.sort(key=lambda row: row.fid, reverse=True)
-        return found if limit is None else found[:limit]
-
-    def _select(self, clause: str, parameters: Any) -> list[RunRow]:
+    async def runs(self, query: RunQuery = EVERY_RUN) -> list[RunRow]:
         with self._guard:
-            return rows.from_columns(self._database.execute(statements.SELECT_RUNS + clause, parameters))
+            return find(self._database, query) if rows.findable(query) else []
+
+    async def launched(self, key: str) -> RunRow | None:
+        return self._first(statements.OF_KEY, key)
+
+    def _first(self, where: str, value: str) -> RunRow | None:
+        if not rows.is_well_formed(value):
+            return None
+        with self._guard:
+            cursor = self._database.execute(f"{statements.SELECT_RUNS} {where}", (value,))
+            return next(iter(rows.from_columns(cursor)), None)
 
     async def save_revision(self, digest: str, document: dict[str, Any]) -> None:
         if await self.revision(digest) is not None:  # the usual case; it spares an fsync

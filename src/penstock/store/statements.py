@@ -7,7 +7,10 @@ All are constant: values come in as parameters.
 from __future__ import annotations
 
 import functools
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from penstock.store.ways import Index
 
 _UNFINISHED: Final = "('pending', 'running', 'waiting')"
 """The states of `RunState` that are not terminal."""
@@ -16,9 +19,35 @@ _LAST: Final = (
     "coalesce((SELECT last FROM events WHERE run = runs.id ORDER BY first DESC LIMIT 1), 0) AS seq"
 )
 
-_COLUMNS: Final = "fid, flow, source, revision, state, wake_at, owner, started, ended, error"
-INSERT_RUN: Final = f"INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-SELECT_RUNS: Final = f"SELECT {_COLUMNS}, {_LAST} FROM runs "
+_COLUMNS: Final = (
+    "fid, flow, source, revision, state, wake_at, owner, started, ended, error, "
+    "namespace, launcher, executor, key, locks"
+)
+INSERT_RUN: Final = f"INSERT INTO runs ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"
+SELECT_RUNS: Final = f"SELECT {_COLUMNS}, {_LAST} FROM runs"
+OF_FID: Final = "WHERE fid = ?"
+OF_KEY: Final = "WHERE key = ? AND key <> ''"
+_WAYS: Final = {
+    "fid": "TRUE",
+    "state": "state = :value",
+    "flow": "flow = :value",
+    "launcher": "launcher = :value AND launcher <> ''",  # as its index, which is partial, has it
+    "locked": "locks > 0",
+}
+_CONDITIONS: Final = """
+    fid < :before
+    AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+    AND (:namespace = '' OR namespace = :namespace)
+    AND (:flow = '' OR flow = :flow)
+    AND (:launcher = '' OR launcher = :launcher)
+    AND (:since IS NULL OR started >= :since)
+    AND (:until IS NULL OR started < :until)
+    AND (
+        :all OR (launcher = :seer AND :seer <> '')
+        OR flow IN (SELECT value FROM json_each(:flows))
+        OR namespace IN (SELECT value FROM json_each(:namespaces))
+    )
+"""
 
 TAIL: Final = f"SELECT id, {_LAST} FROM runs WHERE fid = ?"
 INSERT_CHUNK: Final = "INSERT INTO events (run, first, last, body) VALUES (?, ?, ?, ?)"
@@ -54,6 +83,16 @@ DELETE_SIGNAL: Final = "DELETE FROM signals WHERE id = ?"
 DELETE_STALE_SIGNALS: Final = (
     f"DELETE FROM signals WHERE run IN (SELECT id FROM runs WHERE state NOT IN {_UNFINISHED})"
 )
+
+INSERT_AUDIT: Final = (
+    "INSERT INTO audit (at, who, action, subject, outcome, address, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+SELECT_AUDIT: Final = """
+    SELECT id, at, who, action, subject, outcome, address, detail FROM audit
+    WHERE (:before IS NULL OR id < :before) AND (:who = '' OR who = :who)
+    AND (:action = '' OR action = :action) AND (:subject = '' OR subject = :subject)
+    ORDER BY id DESC LIMIT :limit
+"""
 
 _HEAD: Final = "SELECT collection, namespace, id, name, revision, live FROM catalogue"
 SELECT_HEAD: Final = (
@@ -98,3 +137,12 @@ DELETE_REPORTS: Final = "DELETE FROM reports WHERE owner = ?"
 def update_run(fields: tuple[str, ...]) -> str:
     """The statement that sets these fields of a run."""
     return f"UPDATE runs SET {', '.join(f'{name} = ?' for name in fields)} WHERE fid = ?"
+
+
+def select_runs(way: Index) -> str:
+    """The statement that walks an index, and takes the runs that meet the conditions."""
+    index = "sqlite_autoindex_runs_1" if way == "fid" else f"runs_{way}"
+    return (
+        f"{SELECT_RUNS} INDEXED BY {index} WHERE {_WAYS[way]} AND {_CONDITIONS} "
+        "ORDER BY fid DESC LIMIT :limit"
+    )

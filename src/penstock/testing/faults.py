@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.core.store import EVERY_RUN
+from penstock.store.audit.audited import Audited
 from penstock.store.catalogue.catalogued import Catalogued
 
 if TYPE_CHECKING:
@@ -11,11 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from penstock.core.events import Event
-    from penstock.core.states import RunState
-    from penstock.core.store import Batch, RunRow, Shift, Store
+    from penstock.core.store import Batch, RunQuery, RunRow, Shift, Store
 
 
-class FaultyStore(Catalogued):
+class FaultyStore(Catalogued, Audited):
     """Another store, of which chosen commits fail or wait. Commits count from 1.
 
     fail: commits that raise this error and write nothing.
@@ -33,7 +34,7 @@ class FaultyStore(Catalogued):
         hold: Mapping[int, asyncio.Event] | None = None,
     ) -> None:
         self.commits = 0
-        self._store = self._catalogue = store
+        self._store = self._catalogue = self._trail = store
         self._fail = dict(fail or {})
         self._lose = dict(lose or {})
         self._hold = dict(hold or {})
@@ -85,15 +86,11 @@ class FaultyStore(Catalogued):
     async def run(self, fid: str) -> RunRow | None:
         return await self._store.run(fid)
 
-    async def runs(
-        self,
-        *,
-        states: Sequence[RunState] = (),
-        flow: str = "",
-        before: str = "",
-        limit: int | None = None,
-    ) -> list[RunRow]:
-        return await self._store.runs(states=states, flow=flow, before=before, limit=limit)
+    async def runs(self, query: RunQuery = EVERY_RUN) -> list[RunRow]:
+        return await self._store.runs(query)
+
+    async def launched(self, key: str) -> RunRow | None:
+        return await self._store.launched(key)
 
     async def save_revision(self, digest: str, document: dict[str, Any]) -> None:
         await self._store.save_revision(digest, document)

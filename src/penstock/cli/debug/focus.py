@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import PenstockError
 from penstock.core.states import RunState
+from penstock.core.store import RunQuery
 
 if TYPE_CHECKING:
     from penstock.core.store import RunRow
@@ -64,4 +65,4 @@ class Focus:
 
     async def runs(self) -> list[RunRow]:
         """The recorded runs that have not ended."""
-        return list(await self._resident.runtime.runs(states=_UNFINISHED))
+        return list(await self._resident.runtime.runs(RunQuery(states=_UNFINISHED)))

@@ -17,7 +17,7 @@ from penstock.cli.documents.opening import opened
 from penstock.cli.documents.reported import foretold
 from penstock.cli.documents.watching import follow, follow_statuses
 from penstock.cli.results import print_json
-from penstock.core.catalog import Collection
+from penstock.core.catalog import DOCUMENTS
 from penstock.core.errors import EntryNotFound
 from penstock.core.spec import DEFAULT_NAMESPACE
 
@@ -166,11 +166,11 @@ async def _namespaces(app: App, form: str) -> None:
     async with opened(app) as shelves:
         counts = {
             collection: Counter(entry.namespace for entry in await shelves.store.entries(collection))
-            for collection in Collection
+            for collection in DOCUMENTS
         }
     names = sorted(set().union(*counts.values()))
     rows = [
-        {"namespace": name, **{str(each): counts[each][name] for each in Collection}} for name in names
+        {"namespace": name, **{str(each): counts[each][name] for each in DOCUMENTS}} for name in names
     ]
     if form == "json":
         print_json(app.console, rows)

@@ -14,6 +14,7 @@ from penstock.cli.app import App, pass_app
 from penstock.cli.marks import MARKS
 from penstock.core.duration import format_seconds
 from penstock.core.states import RunState
+from penstock.core.store import RunQuery
 
 if TYPE_CHECKING:
     from penstock.cli.console import Console
@@ -38,8 +39,8 @@ def ls(app: App, *, states: tuple[str, ...], flow: str, limit: int, before: str,
         store = app.open_store(create=False)
         await store.open()
         try:
-            wanted = [RunState(state) for state in states]
-            return await store.runs(states=wanted, flow=flow, before=before, limit=limit)
+            wanted = tuple(map(RunState, states))
+            return await store.runs(RunQuery(states=wanted, flow=flow, before=before, limit=limit))
         finally:
             await store.close()
 

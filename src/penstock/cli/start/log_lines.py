@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from penstock.cli.start.view import View
 from penstock.telemetry.log_output import FIELDS
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class LogLines(View):
-    """Tells the logger `penstock.start`."""
+    """Tells the logger `penstock.start`. stream: where it says what must not be in a log."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, *, stream: TextIO) -> None:
         super().__init__()
         self._namespace = namespace
+        self._stream = stream
         self._logger = logging.getLogger("penstock.start")
 
     def applied(self, changes: Sequence[Change]) -> None:
@@ -34,6 +35,14 @@ class LogLines(View):
 
     def observed(self, address: str) -> None:
         self._tell("observed", address=address)
+
+    def hosted(self, address: str, flows: Sequence[str]) -> None:
+        self._tell("hosting", address=address, flows=len(flows))
+
+    def welcomed(self, token: str) -> None:
+        """Not as a log line: logs are kept, and a token is a secret."""
+        self._stream.write(f"the token of the administrator, shown this once: {token}\n")
+        self._stream.flush()
 
     def changed(self, before: Mapping[str, Report], now: Mapping[str, Report], seconds: float) -> None:
         if not now:

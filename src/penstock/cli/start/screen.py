@@ -59,6 +59,16 @@ class Screen(View):
     def observed(self, address: str) -> None:
         self._console.say(f"metrics and health at {address}", "dim")
 
+    def hosted(self, address: str, flows: Sequence[str]) -> None:
+        mark, color = _MARKS[Status.ACTIVE]
+        told = f"{len(flows)} flows: {_some(flows)}" if flows else "no flows yet"
+        place = self._console.style(address, "bold")
+        self._console.say(f"{self._console.style(mark, color)} host at {place}, {told}")
+
+    def welcomed(self, token: str) -> None:
+        self._console.say("the token of the administrator, shown this once:")
+        self._console.say(f"  {self._console.style(token, 'bold')}")
+
     def stopping(self) -> None:
         if self._console.interactive:
             self._console.say()  # behind the ^C that the terminal has shown
@@ -146,6 +156,10 @@ def _named(changed: Sequence[str], gone: Sequence[str]) -> str:
     told = []
     for keys, what in ((changed, "changed"), (gone, "gone")):
         if keys:
-            more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-            told.append(f"{', '.join(keys[:_NAMED])}{more} {what}")
+            told.append(f"{_some(keys)} {what}")
     return "; ".join(told) or "values changed"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"

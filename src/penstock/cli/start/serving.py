@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
@@ -33,6 +33,7 @@ from penstock.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from penstock.cli.start.view import View
+    from penstock.engine.flow import Flow
     from penstock.engine.redaction import Redactor
     from penstock.telemetry.log_output import Format
 
@@ -57,12 +58,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 def serve(app: App, order: Order) -> Exit:
     """Serve until a signal ends it. Raises PenstockError when it cannot begin."""
-    with _streams(app, order), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        code = runner.run(_Serving(app, order).run())
+    with _streams(app, order), asyncio.Runner(loop_factory=loop_factory()) as runner:
+        code = runner.run(Serving(app, order).run())
     return leave(code)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """The fastest event loop there is."""
     if sys.platform == "win32":
         return None
@@ -71,8 +72,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-class _Serving:
-    """One `penstock start`."""
+class Serving:
+    """One `penstock start`. What else is to be served beside the graph, a subclass says."""
 
     def __init__(self, app: App, order: Order) -> None:
         self._app = app
@@ -103,7 +104,7 @@ class _Serving:
                 await applying.once()
             runtime = await stack.enter_async_context(self._make_runtime())
             self._resident = self._make_resident(runtime)
-            async with self._resident:
+            async with self._resident, self._beside(runtime, self._resident):
                 self._telemetry.health.serve()
                 helpers: list[asyncio.Task[None]] = []
                 if self._order.watch:
@@ -132,6 +133,14 @@ class _Serving:
             secrets=self._secrets,
         )
 
+    def _beside(
+        self,
+        runtime: Runtime,  # noqa: ARG002 - for those who serve more
+        resident: Resident,  # noqa: ARG002
+    ) -> AbstractAsyncContextManager[object]:
+        """What is served as long as the graph is."""
+        return nullcontext()
+
     def _secrets(self) -> Redactor | None:
         return None if self._resident is None else self._resident.roots.flow.redactor
 
@@ -148,10 +157,15 @@ class _Serving:
         return Runtime(
             self._store,
             loader=self._loader,
+            flows=self._flows(),
             observer=together(*(each for each in observers if each is not None)),
             inspector=None if self._session is None else self._session.debugger,
             values_of=self._values.payloads,
         )
+
+    def _flows(self) -> Sequence[Flow]:
+        """Flows that are known by what they are, besides the specs of the namespace."""
+        return ()
 
     def _make_resident(self, runtime: Runtime) -> Resident:
         resident = Resident(
@@ -243,4 +257,6 @@ def _log_format(app: App) -> Format | None:
 
 
 def _view(app: App, namespace: str) -> View:
-    return Screen(app.console, namespace) if _log_format(app) is None else LogLines(namespace)
+    if _log_format(app) is None:
+        return Screen(app.console, namespace)
+    return LogLines(namespace, stream=app.console.stderr)

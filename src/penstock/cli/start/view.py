@@ -43,6 +43,12 @@ class View(Observer):
     def observed(self, address: str) -> None:
         """Metrics and health are served at this URL."""
 
+    def hosted(self, address: str, flows: Sequence[str]) -> None:
+        """A host answers at this URL, and serves these flows."""
+
+    def welcomed(self, token: str) -> None:
+        """The host was started for the first time: its administrator has this token."""
+
     def stopping(self) -> None:
         """The first signal came."""
 

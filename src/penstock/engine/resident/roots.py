@@ -33,6 +33,9 @@ class NamespaceFlow:
     source = "resident"
     revision = ""
     description = ""
+    author = ""
+    tags: tuple[str, ...] = ()
+    output_schema: dict[str, Any] | None = None
     settings = Settings(record=Record.NONE)
 
     def __init__(self, namespace: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.core.errors import RunExists
 from penstock.core.payload import Error, Payload
+from penstock.core.store import RunQuery
 from penstock.engine.fid import fid_at, time_of
 from penstock.engine.firing import Failure
 from penstock.engine.kind import Trigger
@@ -183,7 +184,7 @@ class TriggerContext:
         entry = self._entries.get(port)
         if entry is None:
             return None
-        rows = await self._recorder.runtime.runs(flow=self._recorder.name(entry), limit=1)
+        rows = await self._recorder.runtime.runs(RunQuery(flow=self._recorder.name(entry), limit=1))
         return time_of(rows[0].fid) if rows else None
 
     def own(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:

@@ -10,6 +10,7 @@ import msgspec
 
 from penstock.core.payload import Payload
 from penstock.core.states import RunState
+from penstock.core.store import RunQuery
 from penstock.engine.catalog.filters import Filter, read_filters
 from penstock.engine.syscalls.opcodes import refusal
 
@@ -77,7 +78,8 @@ class Processes:
             for each in self._live()
             if _means(wanted, each.id, each.node)
         ]
-        rows = await self._runtime.runs(states=[state for state in RunState if not state.terminal])
+        unfinished = tuple(state for state in RunState if not state.terminal)
+        rows = await self._runtime.runs(RunQuery(states=unfinished))
         recorded: list[Payload] = [
             {
                 "id": row.fid,

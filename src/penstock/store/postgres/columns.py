@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from penstock.core.store import RunChange, RunRow
 
-_FIELDS: Final = ("state", "wake_at", "owner", "ended", "error")
+_FIELDS: Final = ("state", "wake_at", "owner", "ended", "error", "locks")
 """What a change can set; the place of each is its bit."""
 
 
@@ -28,7 +28,7 @@ class Chunk(NamedTuple):
 
 
 def of_runs(runs: Iterable[RunRow]) -> list[Sequence[Any]]:
-    return _turned([rows.to_columns(row) for row in runs], 10)
+    return _turned([rows.to_columns(row) for row in runs], 15)
 
 
 def of_chunks(chunks: list[Chunk]) -> list[Sequence[Any]]:
@@ -36,7 +36,7 @@ def of_chunks(chunks: list[Chunk]) -> list[Sequence[Any]]:
 
 
 def of_changes(changes: Iterable[RunChange]) -> list[Sequence[Any]]:
-    return _turned([_change(change) for change in changes], 7)
+    return _turned([_change(change) for change in changes], 8)
 
 
 def _change(change: RunChange) -> tuple[Any, ...]:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from penstock.store.ways import Index
 
 _UNFINISHED: Final = "('pending', 'running', 'waiting')"
 """The states of `RunState` that are not terminal."""
@@ -12,13 +15,31 @@ _LAST: Final = (
     "coalesce((SELECT last FROM events WHERE events.fid = runs.fid ORDER BY first DESC LIMIT 1), 0)"
 )
 
-COMMIT: Final = f"SELECT commit_batch({', '.join(f'${number}' for number in range(1, 24))})"
+COMMIT: Final = f"SELECT commit_batch({', '.join(f'${number}' for number in range(1, 30))})"
 CLAIM: Final = "SELECT claim_runs($1, $2, $3)"
 
-SELECT_RUNS: Final = (
-    "SELECT fid, flow, source, revision, state, wake_at, owner, started, ended, error, "
-    f"{_LAST} FROM runs "
+_COLUMNS: Final = (
+    "fid, flow, source, revision, state, wake_at, owner, started, ended, error, "
+    "namespace, launcher, executor, key, locks"
 )
+SELECT_RUNS: Final = f"SELECT {_COLUMNS}, {_LAST} FROM runs"
+OF_FID: Final = "WHERE fid = $1"
+OF_KEY: Final = "WHERE key = $1 AND key <> ''"
+OF_FIDS: Final = "WHERE fid = ANY ($1) ORDER BY fid"
+HOLDERS: Final = "SELECT key, fid FROM runs WHERE key = ANY ($1) AND key <> ''"
+_WAYS: Final = {
+    "fid": ("TRUE", "fid DESC"),
+    "state": ("state = ANY (ARRAY[value])", "state DESC, fid DESC"),
+    "flow": ("flow = ANY (ARRAY[value])", "flow DESC, fid DESC"),
+    "launcher": ("launcher = ANY (ARRAY[value]) AND launcher <> ''", "launcher DESC, fid DESC"),
+    "locked": ("locks > 0", "fid DESC"),
+}
+"""What each way asks for, and an order which only its index has.
+
+For `flow = value ORDER BY fid` the planner may walk all runs, from the newest to this flow's. Of
+a list it does not see that it has one value.
+"""
+
 TAILS: Final = f"SELECT fid, owner, {_LAST} AS last FROM runs WHERE fid = ANY ($1)"
 TAIL: Final = f"SELECT {_LAST} FROM runs WHERE fid = $1"
 
@@ -70,6 +91,17 @@ SELECT_SIGNALS: Final = (
 )
 DELETE_SIGNAL: Final = "DELETE FROM signals WHERE id = $1"
 
+INSERT_AUDIT: Final = (
+    "INSERT INTO audit (at, who, action, subject, outcome, address, detail) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7)"
+)
+SELECT_AUDIT: Final = """
+    SELECT id, at, who, action, subject, outcome, address, detail FROM audit
+    WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text = '' OR who = $2)
+    AND ($3::text = '' OR action = $3) AND ($4::text = '' OR subject = $4)
+    ORDER BY id DESC LIMIT $5
+"""
+
 CHECK: Final = "SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM events"
 
 LOCK_CATALOGUE: Final = "SELECT pg_advisory_xact_lock(hashtext(current_schema()), 3)"
@@ -119,3 +151,24 @@ SELECT_REPORTS: Final = (
     "WHERE namespace = $1 AND expires_at >= clock_timestamp() ORDER BY owner"
 )
 DELETE_REPORT: Final = "DELETE FROM reports WHERE owner = $1 AND namespace = $2"
+
+
+def select_runs(way: Index) -> str:
+    """The statement that walks an index for each value in $1, and takes what meets the conditions."""
+    where, order = _WAYS[way]
+    return f"""
+        SELECT found.* FROM unnest($1::text[]) AS way (value), LATERAL (
+            {SELECT_RUNS} WHERE {where} AND fid < $2
+            AND (cardinality($3::text[]) = 0 OR state = ANY ($3))
+            AND ($13::text = '' OR namespace = $13)
+            AND ($4::text = '' OR flow = $4)
+            AND ($5::text = '' OR launcher = $5)
+            AND ($6::double precision IS NULL OR started >= $6)
+            AND ($7::double precision IS NULL OR started < $7)
+            AND (
+                $8::boolean OR ($9::text <> '' AND launcher = $9)
+                OR flow = ANY ($10::text[]) OR namespace = ANY ($11::text[])
+            )
+            ORDER BY {order} LIMIT $12
+        ) AS found
+    """

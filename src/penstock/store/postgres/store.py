@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import RunExists, StoreError, StoreLost
+from penstock.core.errors import StoreError, StoreLost
 from penstock.core.payload import decode, encode
 from penstock.core.states import RunState
-from penstock.core.store import Shift
+from penstock.core.store import EVERY_RUN, Shift
 from penstock.store import rows
+from penstock.store.audit.audited import Audited
+from penstock.store.audit.postgres import PostgresTrail
 from penstock.store.catalogue.catalogued import Catalogued
 from penstock.store.chunks import pack, unpack
 from penstock.store.postgres import columns, failures, schema, statements
@@ -20,13 +22,15 @@ from penstock.store.postgres.lease import Lease
 from penstock.store.postgres.line import Line, driver
 from penstock.store.postgres.news import News
 from penstock.store.postgres.reports import Reports
+from penstock.store.postgres.run_queries import find
 from penstock.store.postgres.words import Words
+from penstock.store.taken import fid_taken, key_taken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from penstock.core.events import Event
-    from penstock.core.store import Batch, RunRow
+    from penstock.core.store import Batch, RunQuery, RunRow
 
 LEASE_SECONDS: Final = 6.0
 """A dead runtime's runs are taken over after this and a third of it at the latest."""
@@ -35,7 +39,7 @@ _IDLE: Final = frozenset({RunState.WAITING, *(state for state in RunState if sta
 """States in which a run writes nothing, so that nothing of it needs to be remembered."""
 
 
-class PostgresStore(Catalogued):
+class PostgresStore(Catalogued, Audited):
     """Everything in a PostgreSQL database, shared by any number of processes and machines.
 
     Four connections, each made when it is needed: one commits, one reads, one renews the
@@ -86,6 +90,7 @@ class PostgresStore(Catalogued):
             news=self._news,
             reports=Reports(lease=self._lease, writing=self._filing, reading=self._reading),
         )
+        self._trail = PostgresTrail(writing=self._filing, reading=self._reading)
         self._words = Words(
             writing=self._writing, keeping=self._keeping, lease=self._lease, news=self._news
         )
@@ -200,13 +205,19 @@ class PostgresStore(Catalogued):
 
     async def _collision(self, connection: Any, batch: Batch, chunks: list[Chunk]) -> StoreError:
         """What to say when a run is there already, or another process has written these seqs."""
-        new = [row.fid for row in batch.runs]
-        twice = {fid for fid in new if new.count(fid) > 1} if len(set(new)) < len(new) else set()
-        fids = list({*new, *(chunk.fid for chunk in chunks)})
+        fids = [*(row.fid for row in batch.runs), *(chunk.fid for chunk in chunks)]
         tails = {fid: last for fid, _, last in await connection.fetch(statements.TAILS, fids)}
-        for fid in new:
-            if fid in tails or fid in twice:
-                return RunExists(f"there is a run {fid} already", fid=fid)
+        keys = [row.key for row in batch.runs if row.key]
+        holders = dict(await connection.fetch(statements.HOLDERS, keys)) if keys else {}
+        seen = set(tails)
+        for row in batch.runs:
+            if row.fid in seen:
+                return fid_taken(row.fid)
+            if row.key in holders:
+                return key_taken(row.fid, holder=holders[row.key])
+            seen.add(row.fid)
+            if row.key:
+                holders[row.key] = row.fid
         for chunk in chunks:
             if chunk.first <= tails.get(chunk.fid, 0):
                 return failures.out_of_step(chunk.fid, chunk.first, tails[chunk.fid])
@@ -235,36 +246,25 @@ class PostgresStore(Catalogued):
         return events
 
     async def run(self, fid: str) -> RunRow | None:
-        found = await self._select("WHERE fid = $1", fid)
+        return await self._first(statements.OF_FID, fid)
+
+    async def runs(self, query: RunQuery = EVERY_RUN) -> list[RunRow]:
+        if not rows.findable(query):
+            return []
+        async with self._reading as connection:
+            return await find(connection, query)
+
+    async def launched(self, key: str) -> RunRow | None:
+        return await self._first(statements.OF_KEY, key)
+
+    async def _first(self, where: str, value: str) -> RunRow | None:
+        found = await self._select(where, value) if rows.is_well_formed(value) else []
         return found[0] if found else None
 
-    async def runs(
-        self,
-        *,
-        states: Sequence[RunState] = (),
-        flow: str = "",
-        before: str = "",
-        limit: int | None = None,
-    ) -> list[RunRow]:
-        where, order = ["fid < $1"], "fid DESC"
-        values: list[Any] = [before or rows.LAST_FID]
-        if flow:
-            # As a list, so that `flow` counts as part of the order, which only `runs_flow` has. For
-            # `flow = $2 ORDER BY fid` the planner may walk all runs, from the newest to this flow's.
-            values.append([flow])
-            where.append("flow = ANY ($2)")
-            order = "flow DESC, fid DESC"
-        if states:
-            values.append([state.value for state in states])
-            where.append(f"state = ANY (${len(values)})")
-        clause = f"WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ${len(values) + 1}"
-        return await self._select(clause, *values, limit)
-
-    async def _select(self, clause: str, *parameters: Any) -> list[RunRow]:
+    async def _select(self, where: str, *parameters: Any) -> list[RunRow]:
         async with self._reading as connection:
-            return rows.from_columns(
-                await connection.fetch(statements.SELECT_RUNS + clause, *parameters)
-            )
+            cursor = await connection.fetch(f"{statements.SELECT_RUNS} {where}", *parameters)
+            return rows.from_columns(cursor)
 
     async def save_revision(self, digest: str, document: dict[str, Any]) -> None:
         if await self.revision(digest) is not None:  # the usual case; it spares a commit
@@ -311,7 +311,7 @@ class PostgresStore(Catalogued):
         self._news.ring([(self._news.signals, "")])  # there may be words for them
         if not claimed:
             return []
-        return await self._select("WHERE fid = ANY ($1) ORDER BY fid", claimed)
+        return await self._select(statements.OF_FIDS, claimed)
 
     async def alive(self, owner: str) -> bool:
         if owner == self._lease.name:

@@ -14,8 +14,11 @@ another view of the same data. The tests are coroutines: set `asyncio_mode = "au
 pytest-asyncio.
 """
 
+from penstock.testing.conformance.audit import AuditConformance
 from penstock.testing.conformance.catalogue import CatalogueConformance
+from penstock.testing.conformance.keys import KeyConformance
 from penstock.testing.conformance.owners import OwnerConformance
+from penstock.testing.conformance.queries import QueryConformance
 from penstock.testing.conformance.reports import ReportConformance
 from penstock.testing.conformance.runs import RunConformance
 from penstock.testing.conformance.samples import (
@@ -43,6 +46,13 @@ __all__ = [
 
 
 class StoreConformance(
-    StreamConformance, RunConformance, OwnerConformance, CatalogueConformance, ReportConformance
+    StreamConformance,
+    RunConformance,
+    QueryConformance,
+    KeyConformance,
+    OwnerConformance,
+    CatalogueConformance,
+    ReportConformance,
+    AuditConformance,
 ):
     """All of it. Derive from this class and give it `store_factory`."""

@@ -8,7 +8,7 @@ import pytest
 
 from penstock.core.errors import StoreError
 from penstock.core.states import RunState
-from penstock.core.store import Batch, RunChange
+from penstock.core.store import Batch, RunChange, RunQuery
 from penstock.testing.conformance.samples import (
     PATIENCE_SECONDS,
     StoreFactory,
@@ -58,7 +58,8 @@ class OwnerConformance:
             assert {row.fid: row.seq for row in claimed}[fid(1)] == 4
             assert claimed == [await store.run(row.fid) for row in claimed]
             assert await store.claim() == []
-            ended = await store.runs(states=[state for state in RunState if state.terminal])
+            ends = tuple(state for state in RunState if state.terminal)
+            ended = await store.runs(RunQuery(states=ends))
             assert {row.owner for row in ended} == {"dead"}
 
     async def test_claim_takes_no_other_runs_than_it_was_asked_for(

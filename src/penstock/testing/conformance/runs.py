@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.core.states import RunState
-from penstock.core.store import Batch, RunChange
+from penstock.core.store import Batch, RunChange, RunQuery
 from penstock.testing.conformance.samples import (
     StoreFactory,
     batch_of,
@@ -21,7 +21,19 @@ class RunConformance:
 
     async def test_a_row_comes_back_with_the_last_seq(self, store_factory: StoreFactory) -> None:
         row = run_row(
-            1, source="python", revision="d1", wake_at=2e9, owner="me", ended=3e9, error="no", seq=2
+            1,
+            source="python",
+            revision="d1",
+            wake_at=2e9,
+            owner="me",
+            ended=3e9,
+            error="no",
+            seq=2,
+            namespace="shop",
+            launcher="ada",
+            executor="subprocess",
+            key="order-1",
+            locks=3,
         )
         async with opened(store_factory) as store:
             await store.commit(batch_of(row, **{fid(1): events(1, 2)}))
@@ -32,16 +44,20 @@ class RunConformance:
             await store.commit(batch_of(run_row(1, wake_at=5.0, owner="me"), run_row(2)))
             batch = Batch()
             batch.changes[fid(1)] = RunChange(fid=fid(1), state=RunState.WAITING)
-            batch.changes[fid(2)] = RunChange(fid=fid(2), wake_at=7.0, error="late")
+            batch.changes[fid(2)] = RunChange(fid=fid(2), wake_at=7.0, error="late", locks=2)
             await store.commit(batch)
             assert await store.run(fid(1)) == run_row(1, state=RunState.WAITING, wake_at=5.0, owner="me")
-            assert await store.run(fid(2)) == run_row(2, wake_at=7.0, error="late")
+            assert await store.run(fid(2)) == run_row(2, wake_at=7.0, error="late", locks=2)
 
     async def test_a_change_can_empty_a_field(self, store_factory: StoreFactory) -> None:
         async with opened(store_factory) as store:
-            await store.commit(batch_of(run_row(1, wake_at=5.0, owner="me", ended=6.0, error="x")))
+            await store.commit(
+                batch_of(run_row(1, wake_at=5.0, owner="me", ended=6.0, error="x", locks=1))
+            )
             batch = Batch()
-            batch.changes[fid(1)] = RunChange(fid=fid(1), wake_at=None, owner="", ended=None, error="")
+            batch.changes[fid(1)] = RunChange(
+                fid=fid(1), wake_at=None, owner="", ended=None, error="", locks=0
+            )
             await store.commit(batch)
             assert await store.run(fid(1)) == run_row(1)
 
@@ -63,9 +79,11 @@ class RunConformance:
             await store.commit(batch_of(*(run_row(number) for number in (3, 1, 5, 2, 4))))
             found = [row.fid for row in await store.runs()]
             assert found == [fid(number) for number in (5, 4, 3, 2, 1)]
-            assert [row.fid for row in await store.runs(limit=2)] == found[:2]
-            assert [row.fid for row in await store.runs(before=found[1], limit=2)] == found[2:4]
-            assert await store.runs(before=found[-1]) == []
+            assert [row.fid for row in await store.runs(RunQuery(limit=2))] == found[:2]
+            assert [row.fid for row in await store.runs(RunQuery(before=found[1], limit=2))] == found[
+                2:4
+            ]
+            assert await store.runs(RunQuery(before=found[-1])) == []
 
     async def test_runs_are_found_by_state_and_flow(self, store_factory: StoreFactory) -> None:
         async with opened(store_factory) as store:
@@ -82,13 +100,13 @@ class RunConformance:
             )
 
             async def found(**options: Any) -> list[int]:
-                return [int(row.fid[3:]) for row in await store.runs(**options)]
+                return [int(row.fid[3:]) for row in await store.runs(RunQuery(**options))]
 
             pending, waiting = RunState.PENDING, RunState.WAITING
-            assert await found(states=[pending]) == [18, 12, 6, 0]
-            assert await found(states=[waiting, pending, waiting]) == [20, 18, 14, 12, 8, 6, 2, 0]
-            assert await found(states=[pending, waiting], limit=3, before=fid(18)) == [14, 12, 8]
-            assert await found(states=[pending], flow="odd") == []
+            assert await found(states=(pending,)) == [18, 12, 6, 0]
+            assert await found(states=(waiting, pending, waiting)) == [20, 18, 14, 12, 8, 6, 2, 0]
+            assert await found(states=(pending, waiting), limit=3, before=fid(18)) == [14, 12, 8]
+            assert await found(states=(pending,), flow="odd") == []
             assert await found(flow="odd", limit=2) == [23, 21]
 
     async def test_a_revision_is_kept_once(self, store_factory: StoreFactory) -> None:

@@ -1,0 +1,170 @@
+"""The audit trail's words, and how entries get into it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from penstock.core.audit import AuditEntry
+from penstock.core.errors import StoreError
+
+if TYPE_CHECKING:
+    from penstock.auth.principal import Principal
+    from penstock.core.audit import AuditTrail
+    from penstock.core.clock import Clock
+
+LOG: Final = logging.getLogger("penstock.auth")
+
+KEPT_BACK: Final = 10_000
+"""How many entries wait at most until the store takes them."""
+
+RETRY_SECONDS: Final = 1.0
+_LONGEST: Final = 500
+
+
+class Act(StrEnum):
+    """What can be in the trail."""
+
+    LOGIN = "login"
+    LOGOUT = "logout"
+    DENIED = "access.denied"
+    USER_CREATE = "user.create"
+    USER_CHANGE = "user.change"
+    USER_DELETE = "user.delete"
+    GROUP_CREATE = "group.create"
+    GROUP_CHANGE = "group.change"
+    GROUP_DELETE = "group.delete"
+    GRANT_CREATE = "grant.create"
+    GRANT_DELETE = "grant.delete"
+    TOKEN_CREATE = "token.create"  # noqa: S105 - a word, and no secret
+    TOKEN_DELETE = "token.delete"  # noqa: S105
+    RUN_LAUNCH = "run.launch"
+    RUN_CANCEL = "run.cancel"
+    RUN_RESUME = "run.resume"
+    RUN_RETRY = "run.retry"
+    LOCK_SUBMIT = "lock.submit"
+    SPECS_APPLY = "specs.apply"
+    SPECS_DELETE = "specs.delete"
+
+
+class Outcome(StrEnum):
+    """What came of an act."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Trail:
+    """Writes the audit trail.
+
+    `record` waits until the entry is on disk. `note` does not, so that a launch need not wait for
+    it: what was noted is written together, by `keep`, which somebody runs as long as this is used.
+    """
+
+    def __init__(self, store: AuditTrail, *, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._noted: list[AuditEntry] = []
+        self._left_out = 0
+        self._news = asyncio.Event()
+
+    async def record(
+        self,
+        act: Act,
+        *,
+        who: str,
+        subject: str = "",
+        outcome: Outcome = Outcome.DONE,
+        address: str = "",
+        detail: str = "",
+    ) -> None:
+        """Write one entry. Raises StoreError."""
+        entry = self._entry(
+            act, who=who, subject=subject, outcome=outcome, address=address, detail=detail
+        )
+        await self._store.record_audit([entry])
+
+    def note(
+        self,
+        act: Act,
+        *,
+        who: str,
+        subject: str = "",
+        outcome: Outcome = Outcome.DONE,
+        address: str = "",
+        detail: str = "",
+    ) -> None:
+        """Have an entry written soon. When the store is away for long, the newest are left out."""
+        if len(self._noted) >= KEPT_BACK:
+            self._left_out += 1
+            return
+        self._noted.append(
+            self._entry(act, who=who, subject=subject, outcome=outcome, address=address, detail=detail)
+        )
+        self._news.set()
+
+    async def keep(self) -> None:
+        """Write what is noted, as it comes, until this is cancelled; then write what is left."""
+        try:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                try:
+                    await self.flush()
+                except StoreError as error:
+                    LOG.warning("the audit trail cannot be written: %s", error.message)
+                    await self._pause()
+                    self._news.set()
+        finally:
+            await self._flush_last()
+
+    async def flush(self) -> None:
+        """Write everything that is noted. Raises StoreError, and then it is still noted."""
+        while self._noted:
+            batch = self._noted[:]
+            await self._store.record_audit(batch)
+            del self._noted[: len(batch)]
+        if self._left_out:
+            LOG.error("%d entries of the audit trail were left out: the store was away", self._left_out)
+            self._left_out = 0
+
+    async def _pause(self) -> None:
+        later = asyncio.Event()
+        timer = self._clock.call_later(RETRY_SECONDS, later.set)
+        try:
+            await later.wait()
+        finally:
+            timer.cancel()
+
+    async def _flush_last(self) -> None:
+        try:
+            await self.flush()
+        except StoreError as error:
+            LOG.error("%d entries of the audit trail are lost: %s", len(self._noted), error.message)
+
+    def _entry(
+        self, act: Act, *, who: str, subject: str, outcome: Outcome, address: str, detail: str
+    ) -> AuditEntry:
+        return AuditEntry(
+            at=self._clock.now(),
+            who=_short(who),
+            action=str(act),
+            subject=_short(subject),
+            outcome=str(outcome),
+            address=_short(address),
+            detail=_short(detail),
+        )
+
+
+def who_of(principal: Principal) -> str:
+    """How the trail calls a principal: the name of the user, which people recognise."""
+    return principal.name or "anonymous"
+
+
+def _short(text: str) -> str:
+    """A text that somebody else may have sent, in one line that fits."""
+    plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"

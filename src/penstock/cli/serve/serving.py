@@ -1,0 +1,50 @@
+"""Hosting the flows of a namespace, from the opening of the store to the last word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from penstock.cli.signals import leave
+from penstock.cli.start.serving import Order, Serving, loop_factory
+from penstock.host.door import Address, Door
+from penstock.host.host import Host
+
+if TYPE_CHECKING:
+    from penstock.cli.app import App
+    from penstock.cli.exits import Exit
+    from penstock.engine.flow import Flow
+    from penstock.engine.resident.resident import Resident
+    from penstock.engine.runtime import Runtime
+
+
+def serve_host(app: App, order: Order, address: Address, references: Sequence[str]) -> Exit:
+    """Host until a signal ends it. Raises PenstockError when it cannot begin."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        code = runner.run(HostServing(app, order, address, references).run())
+    return leave(code)
+
+
+class HostServing(Serving):
+    """One `penstock serve`: the graph of a namespace, and a host in front of its flows."""
+
+    def __init__(self, app: App, order: Order, address: Address, references: Sequence[str]) -> None:
+        super().__init__(app, order)
+        self._address = address
+        self._served = [flow for each in references for flow in self._loader.flows_of(each)]
+
+    def _flows(self) -> Sequence[Flow]:
+        return self._served
+
+    def _beside(self, runtime: Runtime, resident: Resident) -> AbstractAsyncContextManager[object]:
+        return self._hosting(runtime, resident)
+
+    @asynccontextmanager
+    async def _hosting(self, runtime: Runtime, resident: Resident) -> AsyncIterator[None]:
+        host = Host(runtime, resident=resident, flows=self._served)
+        async with Door(host, self._address, drain_seconds=self._order.drain_seconds) as door:
+            for url in door.urls:
+                self._view.hosted(url, [served.name for served in host.shelf])
+            yield

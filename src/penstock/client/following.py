@@ -1,0 +1,91 @@
+"""Following a run's events: through cuts of the line, each event once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from penstock.api import EventPage
+from penstock.client.effects import Found, Items, Next, Notice, Open, get
+from penstock.client.line import Line, decoded
+from penstock.core.errors import HostAway, HostError
+from penstock.core.events import Event
+from penstock.core.payload import Error
+
+END: Final = "eof"
+"""The type of the notice behind the last event."""
+
+_HEAD: Final = frozenset({"seq", "at", "type", "node"})
+_FLAT: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def follow(line: Line, fid: str, *, after: int, types: tuple[str, ...], node: str) -> Items[Event]:
+    """The run's events behind `after`, and then as they come, until the last one.
+
+    A stream that is cut is asked for again from the last event that came. Raises HostAway when
+    the host does not come back.
+    """
+    failures = 0
+    while True:
+        ask = get("runs", fid, "events", after=after, type=types, node=node)
+        yield from line.open(Open(ask, events=True))
+        try:
+            while True:
+                notice: Notice | None = yield Next()
+                if notice is None:
+                    break  # the host ends, or something before it has had enough
+                failures = 0
+                if notice.type == END:
+                    return
+                event = event_of(_flat(notice.data))
+                if event.seq > after:
+                    after = event.seq
+                    yield Found(event)
+        except HostAway:
+            pass  # cut in the middle, which is no worse
+        failures += 1
+        if not line.patient(failures):
+            raise HostAway(
+                f"the host ends the stream of run {fid} again and again before its last event",
+                remedy="its log says why; what stands before it may cut streams, too",
+            )
+        yield from line.wait(failures)
+
+
+def recorded(line: Line, fid: str, *, after: int, types: tuple[str, ...], node: str) -> Items[Event]:
+    """The run's events behind `after` that are there already."""
+    while True:
+        ask = get("runs", fid, "events", after=after, type=types, node=node)
+        answer = yield from line.send(ask)
+        page: EventPage = decoded(EventPage, answer)
+        for flat in page.items:
+            yield Found(event_of(flat))
+        if page.eof or page.next <= after:
+            return
+        after = page.next
+
+
+def event_of(flat: Mapping[str, Any]) -> Event:
+    """The event that `Event.to_mapping` made flat. Its `error`, if any, is an Error again."""
+    try:
+        time = datetime.fromisoformat(flat["at"]).timestamp()
+        data = {name: value for name, value in flat.items() if name not in _HEAD}
+        error = data.get("error")
+        if isinstance(error, dict):
+            data["error"] = Error(**{"code": "error", **error})
+        return Event(flat["seq"], time, flat["type"], flat.get("node", ""), data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise HostError(
+            f"the host sent an event that is none: {error!r}",
+            remedy="a client must not be much older than its host; is it?",
+        ) from error
+
+
+def _flat(text: str) -> dict[str, Any]:
+    try:
+        return _FLAT.decode(text)
+    except msgspec.MsgspecError as error:
+        raise HostError(f"the host sent an event that is no JSON: {error}") from error

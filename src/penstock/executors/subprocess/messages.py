@@ -1,0 +1,176 @@
+"""What a host and a worker say to each other.
+
+Neither believes the other's code: nothing here is pickled, every message is a struct that is
+checked as it is read. Payloads travel in their stored form, as `bytes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from penstock.core.events import Event
+from penstock.core.payload import Error, Payload, decode, encode
+
+Fact = tuple[str, str, dict[str, Payload]]
+"""Type, node and data of an event that is not in the stream yet: it has neither seq nor time."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    pass
+
+
+# --- to the worker --------------------------------------------------------------------
+
+
+class Setup(_Message):
+    """The first word. path: where Python looks for modules. kinds: modules with more kinds."""
+
+    path: list[str]
+    kinds: list[str] = []
+
+
+class Execute(_Message):
+    """Execute a run.
+
+    document: of its flow, as the store keeps it. values: those that its flow refers to.
+    history: the events so far, in their stored form. memory_bytes: how much more than that is
+    not to be had. mark: what to write behind all that the run prints. folder: the folder of its
+    files, or empty.
+    """
+
+    fid: str
+    document: bytes
+    values: bytes
+    inputs: bytes
+    history: bytes
+    mark: bytes
+    memory_bytes: int | None = None
+    folder: str = ""
+
+
+class Answered(_Message):
+    """What was asked under this number is done, or refused for a reason."""
+
+    number: int
+    refusal: str = ""
+
+
+class Word(_Message):
+    """A word for the run, as `Store.signal` leaves it."""
+
+    text: str
+
+
+class Stop(_Message):
+    """End what is executed; its nodes may still clean up."""
+
+
+class Describe(_Message):
+    """Load the flow of a reference, and say what it is."""
+
+    reference: str
+    name: str = ""
+
+
+Order = Setup | Execute | Answered | Word | Stop | Describe
+
+
+# --- to the host ----------------------------------------------------------------------
+
+
+class Ready(_Message):
+    """The worker has started."""
+
+
+class Commit(_Message):
+    """Add events to the run's stream, and say when they are on disk.
+
+    pinned: the run holds something that would be lost with its memory.
+    """
+
+    number: int
+    facts: bytes
+    pinned: bool = False
+
+
+class Hold(_Message):
+    """May an effect begin?"""
+
+    number: int
+
+
+class Said(_Message):
+    """What a node of a run that nobody records has to say."""
+
+    facts: bytes
+
+
+class Done(_Message):
+    """The run has its result."""
+
+    result: bytes
+
+
+class Failed(_Message):
+    """The run failed, at a node; or, broken, because of what surrounds its nodes."""
+
+    error: bytes
+    broken: bool = False
+
+
+class Stopped(_Message):
+    """What was executed has ended, as it was told to."""
+
+
+class Described(_Message):
+    """What a flow is: see `Description`."""
+
+    description: bytes
+
+
+class Refused(_Message):
+    """There is no flow at the reference."""
+
+    message: str
+    remedy: str
+
+
+Report = Ready | Commit | Hold | Said | Done | Failed | Stopped | Described | Refused
+
+REPORTS: Final = msgspec.msgpack.Decoder(Report)
+ORDERS: Final = msgspec.msgpack.Decoder(Order)
+ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+# --- what they hold -------------------------------------------------------------------
+
+
+def pack_events(events: Iterable[Event]) -> bytes:
+    """The stored form of events of a stream."""
+    return encode([(event.seq, event.time, event.type, event.node, event.data) for event in events])
+
+
+def unpack_events(data: bytes) -> list[Event]:
+    """The events again."""
+    return [Event(*fields) for fields in decode(data)]
+
+
+def pack_facts(facts: Iterable[Fact]) -> bytes:
+    """The stored form of facts."""
+    return encode(list(facts))
+
+
+def unpack_facts(data: bytes) -> list[Fact]:
+    """The facts again. Raises ValueError when they have not the shape of such."""
+    return msgspec.convert(decode(data), list[Fact])
+
+
+def unpack_error(data: bytes) -> Error:
+    """The error of a failure. Raises ValueError when it is none."""
+    error = decode(data)
+    if not isinstance(error, Error):
+        raise ValueError("a failure without an error")
+    return error

@@ -1,0 +1,188 @@
+"""One run, as a worker executes it: the same engine, with the journal at the other end of the channel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from penstock.core.errors import StoreError
+from penstock.core.payload import Error, Payload, decode, encode
+from penstock.engine.clock import SystemClock
+from penstock.engine.executor import Inline
+from penstock.engine.firing import Failure
+from penstock.engine.journal import Committer, Journal
+from penstock.engine.live import LiveRun
+from penstock.engine.observer import Observer, Subject
+from penstock.engine.replay import Replay
+from penstock.executors.subprocess.ledger import RemoteLedger
+from penstock.executors.subprocess.messages import (
+    Answered,
+    Done,
+    Execute,
+    Failed,
+    Report,
+    Said,
+    Stopped,
+    pack_facts,
+    unpack_events,
+)
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from penstock.engine.flow import Flow
+    from penstock.engine.leases import Leases
+    from penstock.engine.redaction import Redactor
+
+HEADROOM_BYTES: Final = 512 * 2**20
+"""Beyond a run's limit before an allocation is refused: stacks of threads are not all in use."""
+
+
+class Work:
+    """What a worker does for one `Execute`.
+
+    find: the flow of its document. prepare: loads a flow that this one calls.
+    """
+
+    def __init__(
+        self,
+        order: Execute,
+        *,
+        send: Callable[[Report], None],
+        find: Callable[[Execute], Awaitable[Flow]],
+        prepare: Callable[[Flow], Awaitable[None]],
+        threads: Executor,
+        leases: Leases,
+    ) -> None:
+        self._order = order
+        self._send = send
+        self._find = find
+        self._prepare = prepare
+        self._threads = threads
+        self._leases = leases
+        self._clock = SystemClock()
+        self._ledger = RemoteLedger(send, pinned=self._pinned)
+        self._live: LiveRun | None = None
+        self._stopped = False
+        self._task = asyncio.create_task(self._run(), name=f"penstock:run:{order.fid}")
+
+    def answered(self, answer: Answered) -> None:
+        """Pass on what the host answers to the run's journal."""
+        self._ledger.answered(answer)
+
+    def stop(self) -> None:
+        """End it; nodes that run may clean up."""
+        self._stopped = True
+        if self._live is not None:
+            self._live.stopped = True
+        self._task.cancel()
+
+    def _pinned(self) -> bool:
+        return self._live is None or not self._live.evictable
+
+    async def _run(self) -> None:
+        outcome: Report
+        try:
+            outcome = Done(encode(await self._bring_to_end()))
+        except Failure as failure:
+            outcome = Failed(encode(failure.error))
+        except asyncio.CancelledError:
+            outcome = Stopped()
+        except (Exception, SystemExit) as error:
+            # NonDeterminism, a flow that does not load, or a defect: the run has a reason to end.
+            outcome = Failed(encode(Error.from_exception(error)), broken=True)
+        if self._stopped:  # code that swallowed the word to stop does not decide the end
+            outcome = Stopped()
+        _finish_output(self._order.mark)
+        self._send(outcome)
+
+    async def _bring_to_end(self) -> Payload:
+        order = self._order
+        limit_memory(order.memory_bytes)
+        flow = await self._find(order)
+        committer = Committer(
+            self._ledger, published=lambda _: None, broken=self._broken, clock=self._clock
+        )
+        journal = Journal(
+            order.fid,
+            committer,
+            self._clock,
+            record=flow.settings.record,
+            redactor=flow.redactor,
+        )
+        past = unpack_events(order.history)
+        self._live = LiveRun(
+            order.fid,
+            flow,
+            journal,
+            clock=self._clock,
+            replay=Replay.fold(past) if past else None,
+            threads=self._threads,
+            leases=self._leases,
+            prepare=self._prepare,
+            observer=_Teller(self._send) if journal.silent else None,
+        )
+        try:
+            result = await Inline().execute(flow, self._live, decode(order.inputs))
+        finally:
+            await committer.close()  # what was said is not lost, whatever comes of the run
+        await journal.durable()
+        return result
+
+    def _broken(self, _: list[Journal], error: StoreError) -> None:
+        """The host takes nothing more: there is no sense in going on."""
+        del error  # the journal has it, and raises it
+        self._task.cancel()
+
+
+class _Teller(Observer):
+    """Passes on what the nodes of a run say that nobody records."""
+
+    def __init__(self, send: Callable[[Report], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._send = send
+
+    def said(
+        self,
+        subject: Subject,  # noqa: ARG002 - the host knows whom it gave the run
+        node: str,
+        type: str,  # noqa: A002 - the field's word
+        data: Mapping[str, Payload],
+        redactor: Redactor | None,
+    ) -> None:
+        shown: dict[str, Any] = dict(data) if redactor is None else redactor.event(dict(data))
+        self._loop.call_soon_threadsafe(self._send, Said(pack_facts([(type, node, shown)])))
+
+
+def limit_memory(memory_bytes: int | None) -> None:
+    """Refuse this process allocations far beyond a limit; None lifts what held before.
+
+    The host watches what is resident. This is for the one allocation that is larger than all that
+    the machine has, between two looks.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if memory_bytes is None:
+        wanted = hard
+    else:
+        wanted = memory_bytes + HEADROOM_BYTES
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+    if wanted != soft:
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+def _finish_output(mark: bytes) -> None:
+    """Say on both outputs that nothing more of this run comes, behind all that it printed."""
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+            os.write(number, mark)
+        except (OSError, ValueError, AttributeError):  # the run's code has closed or replaced it
+            continue
+
+

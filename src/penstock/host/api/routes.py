@@ -1,0 +1,38 @@
+"""Every operation of a host, and the routes that lead there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from starlette.routing import Route
+
+from penstock.host.api.endpoint import Endpoint
+from penstock.host.api.flows import flows
+from penstock.host.api.locks import locks
+from penstock.host.api.operation import Operation
+from penstock.host.api.runs import runs
+from penstock.host.views import PREFIX
+
+if TYPE_CHECKING:
+    from penstock.host.host import Host
+
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain(flows, runs, locks))
+"""In the order in which the documentation shows them."""
+
+_RUN: Final = "/runs/{fid}"
+
+
+def routes(host: Host) -> Iterator[Route]:
+    """A route for each operation; those of a run have a short one as well, without `/runs`."""
+    for operation in OPERATIONS:
+        yield _route(host, operation, f"{PREFIX}{operation.path}")
+    for operation in OPERATIONS:
+        if operation.path.startswith(_RUN):
+            yield _route(host, operation, operation.path.removeprefix("/runs"))
+
+
+def _route(host: Host, operation: Operation, path: str) -> Route:
+    endpoint = Endpoint(host, operation)
+    return Route(path, endpoint, methods=[operation.method], name=operation.name)

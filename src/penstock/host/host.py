@@ -1,0 +1,53 @@
+"""The host: a runtime, the flows that it serves, who may use them, and the HTTP in front."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from penstock.core.payload import Payload
+from penstock.host.access import Access
+from penstock.host.shelf import Shelf
+
+if TYPE_CHECKING:
+    from penstock.auth import Directory, Principal
+    from penstock.engine.flow import Flow
+    from penstock.engine.resident.resident import Resident
+    from penstock.engine.run import Run
+    from penstock.engine.runtime import Runtime
+
+
+class Host:
+    """Serves the flows of one namespace to those who may use them.
+
+    runtime: executes the runs; it must be open. resident: the graph of the namespace, which
+    follows its flow specs. directory: who there is, and what they may do. flows: others than
+    those of the namespace. secure: whether clients come by TLS. retiring: the host is about to end.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        resident: Resident,
+        directory: Directory,
+        flows: Iterable[Flow] = (),
+        secure: bool = False,
+    ) -> None:
+        self.runtime = runtime
+        self.namespace = resident.namespace
+        self.directory = directory
+        self.shelf = Shelf(resident, flows)
+        self.access = Access(directory, secure=secure)
+        self.retiring = asyncio.Event()
+
+    def retire(self) -> None:
+        """End what would go on for ever: streams tell their clients to come again later."""
+        self.retiring.set()
+
+    async def launch(
+        self, principal: Principal, flow: Flow, inputs: Mapping[str, Payload], *, key: str = ""
+    ) -> Run:
+        """Start a run for somebody. One with this key that is there already is given instead."""
+        return await self.runtime.launch(flow, inputs, launcher=principal.id, key=key, open_inputs=True)
