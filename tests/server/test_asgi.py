@@ -43,6 +43,15 @@ def starlette(endpoint: Endpoint, *methods: str, **options: Any) -> Starlette:
     return Starlette(routes=[Route("/{rest:path}", endpoint, methods=methods or None)], **options)
 
 
+def answering(make: Callable[[], Response], **options: Any) -> Starlette:
+    """Starlette would call a plain function in a thread."""
+
+    async def endpoint(_: Request) -> Response:
+        return make()
+
+    return starlette(endpoint, **options)
+
+
 def websockets(endpoint: Callable[[WebSocket], Any]) -> Starlette:
     return Starlette(routes=[WebSocketRoute("/{rest:path}", endpoint)])
 
@@ -175,7 +184,7 @@ async def test_an_application_may_look_whether_the_client_is_still_there() -> No
 
 async def test_head_is_answered_without_a_body() -> None:
     async with (
-        applied(starlette(lambda _: PlainTextResponse("hello"))) as server,
+        applied(answering(lambda: PlainTextResponse("hello"))) as server,
         Wire(server) as wire,
     ):
         await wire.send(request("HEAD"))
@@ -194,7 +203,7 @@ async def test_the_head_of_an_endless_answer_ends_the_application() -> None:
         finally:
             closed.set()
 
-    app = starlette(lambda _: StreamingResponse(endless()))
+    app = answering(lambda: StreamingResponse(endless()))
     async with applied(app) as server, Wire(server) as wire:
         await wire.send(request("HEAD"))
         assert (await wire.answer(bodiless=True)).headers["transfer-encoding"] == "chunked"
@@ -241,7 +250,7 @@ async def test_what_is_streamed_arrives_as_it_is_made() -> None:
         while piece := await made.get():
             yield piece
 
-    app = starlette(lambda _: StreamingResponse(pieces(), media_type="text/event-stream"))
+    app = answering(lambda: StreamingResponse(pieces(), media_type="text/event-stream"))
     async with applied(app) as server, Wire(server) as wire:
         await wire.send(request())
         await wire.reader.readuntil(b"\r\n\r\n")
@@ -261,10 +270,11 @@ async def test_a_stream_waits_for_a_client_that_reads_slowly() -> None:
             made += 1
             yield bytes(16 << 10)
 
-    app = starlette(lambda _: StreamingResponse(pieces()))
+    app = answering(lambda: StreamingResponse(pieces()))
     async with applied(app) as server, Wire(server) as wire:
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await wire.send(request())
+        await until(lambda: made)
         before = -1
         while made != before:  # the sockets fill, and then nothing moves
             before = made
@@ -289,7 +299,7 @@ async def test_a_client_that_leaves_closes_the_generator(idle: bool) -> None:
         finally:
             closed.set()
 
-    app = starlette(lambda _: StreamingResponse(pieces()))
+    app = answering(lambda: StreamingResponse(pieces()))
     async with applied(app) as server:
         async with Wire(server) as wire:
             await wire.send(request())
@@ -404,7 +414,7 @@ async def test_work_after_the_answer_holds_up_neither_the_answer_nor_the_next_re
         await finish.wait()
         finished.set()
 
-    app = starlette(lambda _: PlainTextResponse("hello", background=BackgroundTask(later)))
+    app = answering(lambda: PlainTextResponse("hello", background=BackgroundTask(later)))
     async with applied(app) as server:
         async with Wire(server) as wire:
             for _ in range(2):
@@ -442,7 +452,7 @@ async def test_what_still_goes_on_at_the_end_is_cancelled() -> None:
         finally:
             cancelled.set()
 
-    app = starlette(lambda _: PlainTextResponse("hello", background=BackgroundTask(forever)))
+    app = answering(lambda: PlainTextResponse("hello", background=BackgroundTask(forever)))
     async with applied(app) as server:
         await exchange(server, request())
     assert cancelled.is_set()
@@ -466,7 +476,7 @@ async def test_an_exception_in_the_middle_of_an_answer_cuts_it(caplog: pytest.Lo
         yield b"first"
         raise ValueError("broken")
 
-    async with applied(starlette(lambda _: StreamingResponse(pieces()))) as server, Wire(server) as wire:
+    async with applied(answering(lambda: StreamingResponse(pieces()))) as server, Wire(server) as wire:
         await wire.send(request())
         received = await wire.closed()
     assert b"200 OK" in received
@@ -478,7 +488,7 @@ async def test_an_exception_after_the_answer_is_logged(caplog: pytest.LogCapture
     def broken() -> None:
         raise ValueError("broken")
 
-    app = starlette(lambda _: PlainTextResponse("fine", background=BackgroundTask(broken)))
+    app = answering(lambda: PlainTextResponse("fine", background=BackgroundTask(broken)))
     async with applied(app) as server:
         assert (await exchange(server, request())).body == b"fine"
         await until(lambda: "failed after its answer to GET /" in caplog.text)
@@ -488,13 +498,14 @@ async def test_an_exception_after_the_answer_is_logged(caplog: pytest.LogCapture
     ("messages", "complaint"),
     [
         ([], "ended before its answer was complete"),
+        ([start()], "ended before its answer was complete"),
         ([body()], "'http.response.body' is out of turn: the answer begins with http.response.start"),
         ([start(), start()], "'http.response.start' is out of turn: the answer has begun"),
         ([{"type": "http.response.unheard"}], "'http.response.unheard' is out of turn"),
         ([start(999), body()], "999 is no status"),
         ([start(200, x="a\r\nb"), body()], "line break"),
     ],
-    ids=["nothing", "no start", "two starts", "unknown", "status", "header"],
+    ids=["nothing", "no body", "no start", "two starts", "unknown", "status", "header"],
 )
 async def test_an_answer_that_makes_no_sense_is_a_500(
     messages: list[Message], complaint: str, caplog: pytest.LogCaptureFixture
@@ -508,13 +519,12 @@ async def test_an_answer_that_makes_no_sense_is_a_500(
     assert complaint in caplog.text
 
 
-@pytest.mark.parametrize("pieces", [[], [body(b"some", more=True)]], ids=["no body", "half a body"])
-async def test_an_answer_without_its_end_is_cut(
-    pieces: list[Message], caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("some", [b"", b"some"], ids=["no body", "half a body"])
+async def test_an_answer_without_its_end_is_cut(some: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async def respond(receive: Receive, send: Send) -> None:
-        for message in [start(), *pieces]:
-            await send(message)
+        await send(start())
+        await asyncio.sleep(0)
+        await send(body(some, more=True))
 
     async with applied(http(respond)) as server, Wire(server) as wire:
         await wire.send(request())
@@ -577,7 +587,7 @@ async def test_an_application_that_cannot_start_says_why() -> None:
         yield
 
     with pytest.raises(ServerError, match=r"(?s)could not start: .*no database"):
-        await AsgiHandler(starlette(lambda _: Response(), lifespan=lifespan)).startup()
+        await AsgiHandler(answering(lambda: Response(), lifespan=lifespan)).startup()
 
 
 async def test_an_application_that_does_not_end_well_says_so() -> None:
@@ -586,7 +596,7 @@ async def test_an_application_that_does_not_end_well_says_so() -> None:
         yield
         raise ValueError("still busy")
 
-    handler = AsgiHandler(starlette(lambda _: Response(), lifespan=lifespan))
+    handler = AsgiHandler(answering(lambda: Response(), lifespan=lifespan))
     await handler.startup()
     with pytest.raises(ServerError, match=r"(?s)could not stop: .*still busy"):
         await handler.shutdown()

@@ -25,10 +25,8 @@ from penstock.core.store import Batch, RunChange, RunQuery, Shift, Sight
 from penstock.store import open_store
 from penstock.store.chunks import pack
 from penstock.store.dialects import MIGRATIONS, latest, to_postgres
-from penstock.store.postgres import columns, statements
 from penstock.store.postgres.address import Address
 from penstock.store.postgres.blobs import BlobBag
-from penstock.store.postgres.columns import Chunk
 from penstock.store.postgres.failures import store_error
 from penstock.store.postgres.line import Line
 from penstock.store.postgres.schema import prepare
@@ -340,8 +338,9 @@ class TestSchema:
                 await connection.execute("ANALYZE runs")
                 connection.add_query_logger(asked.append)
             await store.runs(msgspec.structs.replace(query, limit=1))
+            statements = tuple(asked)
             async with store._reading as connection:
-                for statement in list(asked):
+                for statement in statements:
                     found = await connection.fetch(f"EXPLAIN {statement.query}", *statement.args)
                     plan = "\n".join(row[0] for row in found)
                     assert re.search(f"Index Scan Backward using ({index}) on runs", plan), plan

@@ -15,8 +15,8 @@ class LockView(msgspec.Struct, frozen=True, kw_only=True):
     """A point where a run waits for somebody's answer.
 
     node: the path of the firing that opened it. schema: what an answer must be, as JSON
-    Schema; None where anything will do. data: what one needs to see to answer. expires: when it is too late, or None. state: `open`,
-    `released`, `expired` or `closed` (its run ended first).
+    Schema; None where anything will do. data: what one needs to see to answer. expires: when it
+    is too late, or None. state: `closed` means that its run went on, or ended, without it.
     """
 
     lid: str

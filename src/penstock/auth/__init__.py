@@ -19,7 +19,19 @@ is deactivated is out everywhere within milliseconds. directory.py answers from 
     provider.py     all of it, put together
 """
 
+from penstock.auth.directory import Directory
 from penstock.auth.permission import HOST, Permission, Resource, Scope
 from penstock.auth.principal import ANONYMOUS, Principal, Via
+from penstock.auth.provider import Auth
 
-__all__ = ["ANONYMOUS", "HOST", "Permission", "Principal", "Resource", "Scope", "Via"]
+__all__ = [
+    "ANONYMOUS",
+    "HOST",
+    "Auth",
+    "Directory",
+    "Permission",
+    "Principal",
+    "Resource",
+    "Scope",
+    "Via",
+]

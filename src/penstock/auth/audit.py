@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Required, TypedDict, Unpack
 
+from penstock.auth.pause import pause
 from penstock.core.audit import AuditEntry
 from penstock.core.errors import StoreError
 
@@ -57,6 +58,19 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class Facts(TypedDict, total=False):
+    """What an entry says besides what was done; the fields are those of AuditEntry.
+
+    who: the name of a user, or the one that somebody claimed.
+    """
+
+    who: Required[str]
+    subject: str
+    outcome: Outcome
+    address: str
+    detail: str
+
+
 class Trail:
     """Writes the audit trail.
 
@@ -71,39 +85,16 @@ class Trail:
         self._left_out = 0
         self._news = asyncio.Event()
 
-    async def record(
-        self,
-        act: Act,
-        *,
-        who: str,
-        subject: str = "",
-        outcome: Outcome = Outcome.DONE,
-        address: str = "",
-        detail: str = "",
-    ) -> None:
+    async def record(self, act: Act, **facts: Unpack[Facts]) -> None:
         """Write one entry. Raises StoreError."""
-        entry = self._entry(
-            act, who=who, subject=subject, outcome=outcome, address=address, detail=detail
-        )
-        await self._store.record_audit([entry])
+        await self._store.record_audit([self._entry(act, **facts)])
 
-    def note(
-        self,
-        act: Act,
-        *,
-        who: str,
-        subject: str = "",
-        outcome: Outcome = Outcome.DONE,
-        address: str = "",
-        detail: str = "",
-    ) -> None:
+    def note(self, act: Act, **facts: Unpack[Facts]) -> None:
         """Have an entry written soon. When the store is away for long, the newest are left out."""
         if len(self._noted) >= KEPT_BACK:
             self._left_out += 1
             return
-        self._noted.append(
-            self._entry(act, who=who, subject=subject, outcome=outcome, address=address, detail=detail)
-        )
+        self._noted.append(self._entry(act, **facts))
         self._news.set()
 
     async def keep(self) -> None:
@@ -116,7 +107,7 @@ class Trail:
                     await self.flush()
                 except StoreError as error:
                     LOG.warning("the audit trail cannot be written: %s", error.message)
-                    await self._pause()
+                    await pause(self._clock, RETRY_SECONDS)
                     self._news.set()
         finally:
             await self._flush_last()
@@ -131,32 +122,15 @@ class Trail:
             LOG.error("%d entries of the audit trail were left out: the store was away", self._left_out)
             self._left_out = 0
 
-    async def _pause(self) -> None:
-        later = asyncio.Event()
-        timer = self._clock.call_later(RETRY_SECONDS, later.set)
-        try:
-            await later.wait()
-        finally:
-            timer.cancel()
-
     async def _flush_last(self) -> None:
         try:
             await self.flush()
         except StoreError as error:
-            LOG.error("%d entries of the audit trail are lost: %s", len(self._noted), error.message)
+            LOG.warning("%d entries of the audit trail are lost: %s", len(self._noted), error.message)
 
-    def _entry(
-        self, act: Act, *, who: str, subject: str, outcome: Outcome, address: str, detail: str
-    ) -> AuditEntry:
-        return AuditEntry(
-            at=self._clock.now(),
-            who=_short(who),
-            action=str(act),
-            subject=_short(subject),
-            outcome=str(outcome),
-            address=_short(address),
-            detail=_short(detail),
-        )
+    def _entry(self, act: Act, **facts: Unpack[Facts]) -> AuditEntry:
+        texts: dict[str, Any] = {name: _short(str(text)) for name, text in facts.items()}
+        return AuditEntry(at=self._clock.now(), action=str(act), **texts)
 
 
 def who_of(principal: Principal) -> str:

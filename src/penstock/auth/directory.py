@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from penstock.auth.pause import pause
 from penstock.auth.permission import Permission, Resource, strongest
 from penstock.auth.picture import Picture
-from penstock.auth.principal import Principal, Via
+from penstock.auth.principal import ANONYMOUS, Principal, Via
 from penstock.auth.records import Grant, Group, Token, TokenKind, User
 from penstock.auth.rights import NOTHING, Rights
 from penstock.core.catalog import Collection
+from penstock.core.errors import StoreError
 from penstock.core.store import Sight
 
 if TYPE_CHECKING:
@@ -20,7 +23,11 @@ if TYPE_CHECKING:
     from penstock.core.catalog import Catalog, Entry
     from penstock.core.clock import Clock
 
-_VIA = {TokenKind.API: Via.TOKEN, TokenKind.SESSION: Via.SESSION}
+LOG: Final = logging.getLogger("penstock.auth")
+
+RETRY_SECONDS: Final = 1.0
+
+_VIA: Final = {TokenKind.API: Via.TOKEN, TokenKind.SESSION: Via.SESSION}
 
 
 class Directory:
@@ -53,10 +60,15 @@ class Directory:
 
     async def follow(self) -> None:
         """Take what is written anywhere, as it comes, until this is cancelled."""
-        async for entries in self._store.changes(after=self._position):
-            self.take(entries)
-            self._position = entries[-1].position
-            self.picture.settle(self._position)
+        while True:
+            try:
+                async for entries in self._store.changes(after=self._position):
+                    self.take(entries)
+                    self._position = entries[-1].position
+                    self.picture.settle(self._position)
+            except StoreError as error:
+                LOG.warning("accounts cannot be followed at the moment: %s", error.message)
+            await pause(self._clock, RETRY_SECONDS)
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Take what was written: now, where this process wrote it itself."""
@@ -82,6 +94,11 @@ class Directory:
             return True
         token = self.picture.get(Token, principal.credential)
         return token is not None and self._owner(token) is not None
+
+    @property
+    def serves_anyone(self) -> bool:
+        """Whether somebody who is not known may do anything at all."""
+        return self.rights(ANONYMOUS) != NOTHING
 
     def may(
         self,
@@ -196,7 +213,7 @@ class Directory:
 
     def _owner(self, token: Token) -> User | None:
         """Whose a token is; None when it is over, or they are out."""
-        if token.expires is not None and token.expires <= self._clock.now():
+        if token.is_over(self._clock.now()):
             return None
         user = self.picture.get(User, token.user)
         return user if user is not None and user.active else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -13,6 +12,8 @@ from penstock.core.errors import AccountError, StoreConflict
 from penstock.core.problems import suggest
 
 if TYPE_CHECKING:
+    import re
+
     from penstock.auth.directory import Directory
     from penstock.core.catalog import Catalog, Write
     from penstock.core.clock import Clock

@@ -90,9 +90,10 @@ class Passwords:
         if not self._decoy:  # whoever is first, known or not, waits for it
             self._decoy = self._argon2.hash(secrets.token_hex())
         try:
-            return self._argon2.verify(hash_ or self._decoy, password) and bool(hash_)
+            self._argon2.verify(hash_ or self._decoy, password)
         except (VerificationError, InvalidHashError):
             return False
+        return bool(hash_)
 
 
 def _normal(password: str) -> str:

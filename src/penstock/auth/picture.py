@@ -86,7 +86,7 @@ class Picture:
         if found is not None:
             return found
         noun, names = sort.__name__.lower(), [record.name for record in self.all(sort)]
-        near = None if sort is Token else nearest(key, names)
+        near = nearest(key, names)
         remedy = f"did you mean `{near}`?" if near else f"`penstock {noun}s ls` lists them"
         raise EntryNotFound(f"there is no {noun} `{key}`", remedy=remedy)
 
@@ -177,9 +177,9 @@ def _decoded(entry: Entry) -> Record | None:
     try:
         record: Record = _DECODERS[entry.collection].decode(entry.content)
     except msgspec.DecodeError as error:
-        LOG.error("the %s record %s cannot be read: %s", entry.collection, entry.id, error)
+        LOG.warning("the %s record %s cannot be read: %s", entry.collection, entry.id, error)
         return None
     if record.id != entry.id:
-        LOG.error("the %s record %s says that it is %s", entry.collection, entry.id, record.id)
+        LOG.warning("the %s record %s says that it is %s", entry.collection, entry.id, record.id)
         return None
     return record

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Self
 
 from penstock.auth.attempts import Attempts
 from penstock.auth.audit import Trail
@@ -14,9 +16,11 @@ from penstock.auth.groups import Groups
 from penstock.auth.ledger import Ledger
 from penstock.auth.login import Logins
 from penstock.auth.passwords import Passwords
+from penstock.auth.pause import pause
 from penstock.auth.signing import Signing
 from penstock.auth.tokens import Tokens
 from penstock.auth.users import Users
+from penstock.core.errors import StoreError
 
 if TYPE_CHECKING:
     from penstock.auth.signing import Secrets
@@ -24,18 +28,19 @@ if TYPE_CHECKING:
     from penstock.core.clock import Clock
     from penstock.core.store import Store
 
+LOG: Final = logging.getLogger("penstock.auth")
+
 SWEEP_SECONDS: Final = 3600.0
 
 
 class Auth:
     """Everything about who somebody is and what they may do, on one store.
 
-    It is of use after `open`. A process that goes on runs `follow` as well.
+    It is of use after `open`, and stays right while it is entered: then it follows what other
+    processes change.
 
-        auth = Auth(store, secrets=keys, clock=clock, namespace="default")
-        await auth.open()
-        group.create_task(auth.follow(), name="penstock:auth")
-        principal = auth.directory.authenticate(text)
+        async with Auth(store, secrets=keys, clock=clock, namespace="default") as auth:
+            principal = auth.directory.authenticate(text)
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Auth:
     ) -> None:
         self.store = store
         self._clock = clock
+        self._following: asyncio.Task[None] | None = None
         self.passwords = passwords or Passwords()
         self.signing = Signing(secrets)
         self.trail = Trail(store, clock=clock)
@@ -71,6 +77,18 @@ class Auth:
         """Read who there is. Raises StoreError."""
         await self.directory.load()
 
+    async def __aenter__(self) -> Self:
+        """Raises StoreError."""
+        await self.open()
+        self._following = asyncio.create_task(self.follow(), name="penstock:auth")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._following is not None
+        self._following.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._following
+
     async def follow(self) -> None:
         """Follow what other processes change, keep the audit trail, and forget what is over."""
         async with asyncio.TaskGroup() as group:
@@ -87,10 +105,8 @@ class Auth:
     async def _sweep(self) -> None:
         """Forget tokens and sessions that are over, now and then."""
         while True:
-            await self.tokens.sweep()
-            due = asyncio.Event()
-            timer = self._clock.call_later(SWEEP_SECONDS, due.set)
             try:
-                await due.wait()
-            finally:
-                timer.cancel()
+                await self.tokens.sweep()
+            except StoreError as error:  # it comes again
+                LOG.warning("what is over could not be forgotten: %s", error.message)
+            await pause(self._clock, SWEEP_SECONDS)

@@ -97,6 +97,9 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires: float | None = None
     ceiling: Permission = Permission.ADMIN
 
+    def is_over(self, now: float) -> bool:
+        return self.expires is not None and self.expires <= now
+
 
 Record = User | Group | Grant | Token
 RecordT = TypeVar("RecordT", User, Group, Grant, Token)

@@ -78,9 +78,8 @@ class Signing:
         if len(text) > _LONGEST or not text.startswith(TOKEN_MARK):
             return None
         try:
-            proof = msgspec.convert(
-                serializer.loads(text.removeprefix(TOKEN_MARK)), tuple[str, float | None]
-            )
+            said = serializer.loads(text.removeprefix(TOKEN_MARK))
+            proof = msgspec.convert(said, tuple[str, float | None])
         except (BadData, msgspec.ValidationError, ValueError):
             return None
         if len(self._proofs) >= _REMEMBERED:  # the oldest goes

@@ -81,12 +81,11 @@ class Tokens:
         Their sessions that are over are forgotten, and the oldest when there are too many.
         """
         now = self._clock.now()
-        own = [
-            each for each in self._directory.picture.tokens_of(user) if each.kind is TokenKind.SESSION
-        ]
-        over = [each for each in own if each.expires is not None and each.expires <= now]
-        open_ = [each for each in own if each not in over]
-        await self.revoke([*over, *open_[MOST_SESSIONS - 1 :]])
+        given = self._directory.picture.tokens_of(user)
+        own = [each for each in given if each.kind is TokenKind.SESSION]
+        over = [each for each in own if each.is_over(now)]
+        going_on = [each for each in own if not each.is_over(now)]
+        await self.revoke([*over, *going_on[MOST_SESSIONS - 1 :]])
         return await self._give(
             user, TokenKind.SESSION, name=name[:_LONGEST_NAME], expires=now + seconds
         )
@@ -100,11 +99,7 @@ class Tokens:
     async def sweep(self) -> int:
         """Forget what is over; how many there were."""
         now = self._clock.now()
-        over = [
-            token
-            for token in self._directory.picture.all(Token)
-            if token.expires is not None and token.expires <= now
-        ]
+        over = [token for token in self._directory.picture.all(Token) if token.is_over(now)]
         await self.revoke(over)
         return len(over)
 

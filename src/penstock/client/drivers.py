@@ -90,7 +90,9 @@ class _Talk:
     def _open(self, wanted: Open) -> Answer:
         self.close()
         with reaching(self._connection, wanted.ask):
-            request = self._http.build_request(**self._connection.request(wanted.ask, events=wanted.events))
+            request = self._http.build_request(
+                **self._connection.request(wanted.ask, events=wanted.events)
+            )
             response = self._http.send(request, stream=True)
             if not response.is_success:
                 try:
@@ -183,7 +185,9 @@ class _AsyncTalk:
     async def _open(self, wanted: Open) -> Answer:
         await self.close()
         with reaching(self._connection, wanted.ask):
-            request = self._http.build_request(**self._connection.request(wanted.ask, events=wanted.events))
+            request = self._http.build_request(
+                **self._connection.request(wanted.ask, events=wanted.events)
+            )
             response = await self._http.send(request, stream=True)
             if not response.is_success:
                 try:

@@ -116,9 +116,14 @@ def post(
     body: Payload | msgspec.UnsetType = msgspec.UNSET,
     key: str = "",
     wait: float = 0.0,
+    within: float = 0.0,
     repeatable: bool = False,
 ) -> Ask:
-    """A POST of JSON. key: with one it may be repeated, for the host does it only once."""
+    """A POST of JSON. key: with one it may be repeated, for the host does it only once.
+
+    wait: seconds that the host is asked to wait for what comes. within: seconds that it may
+    take for other reasons.
+    """
     headers = {"Idempotency-Key": key} if key else {}
     return Ask(
         method="POST",
@@ -126,7 +131,7 @@ def post(
         query=_pairs({"wait": wait or None}),
         headers=headers if body is msgspec.UNSET else {**headers, **_JSON},
         body=None if body is msgspec.UNSET else to_json(body),
-        wait=wait,
+        wait=wait + within,
         repeatable=repeatable or bool(key),
     )
 

@@ -9,11 +9,15 @@ from typing import Any, Final
 import msgspec
 
 from penstock.api import EventPage
-from penstock.client.effects import Found, Items, Next, Notice, Open, get
-from penstock.client.line import Line, decoded
+from penstock.client.effects import Found, Items, Next, Notice, Open, Steps, get
+from penstock.client.line import Line
 from penstock.core.errors import HostAway, HostError
 from penstock.core.events import Event
 from penstock.core.payload import Error
+from penstock.core.record import RunRecord
+
+PAGE: Final = 1000
+"""Events that are asked for at once."""
 
 END: Final = "eof"
 """The type of the notice behind the last event."""
@@ -57,15 +61,26 @@ def follow(line: Line, fid: str, *, after: int, types: tuple[str, ...], node: st
 
 def recorded(line: Line, fid: str, *, after: int, types: tuple[str, ...], node: str) -> Items[Event]:
     """The run's events behind `after` that are there already."""
-    while True:
-        ask = get("runs", fid, "events", after=after, type=types, node=node)
-        answer = yield from line.send(ask)
-        page: EventPage = decoded(EventPage, answer)
+    end = False
+    while not end:
+        ask = get("runs", fid, "events", after=after, type=types, node=node, limit=PAGE)
+        page = yield from line.fetch(EventPage, ask)
         for flat in page.items:
             yield Found(event_of(flat))
-        if page.eof or page.next <= after:
-            return
+        end = page.eof or page.next <= after
         after = page.next
+
+
+def fold(line: Line, fid: str) -> Steps[RunRecord]:
+    """All the run's events that are there already, as one picture."""
+    record, end = RunRecord(fid=fid), False
+    while not end:
+        ask = get("runs", fid, "events", after=record.seq, limit=PAGE)
+        page = yield from line.fetch(EventPage, ask)
+        for flat in page.items:
+            record.apply(event_of(flat))
+        end = page.eof or not page.items
+    return record
 
 
 def event_of(flat: Mapping[str, Any]) -> Event:

@@ -46,26 +46,34 @@ class Line:
     def fetch(self, kind: type[T], ask: Ask) -> Steps[T]:
         """The answer's body as one of these. Raises as `send` does."""
         answer = yield from self.send(ask)
-        return decoded(kind, answer)
+        found: T = decoded(kind, answer)
+        return found
 
     def pages(self, kind: type[T], ask: Ask) -> Items[T]:
-        """The items of a list, page after page."""
+        """The items of a list, page after page as they are taken."""
         cursor = ""
         while True:
-            query = (*ask.query, ("cursor", cursor)) if cursor else ask.query
-            answer = yield from self.send(msgspec.structs.replace(ask, query=query))
-            page: Page[T] = decoded(Page[kind], answer)  # type: ignore[valid-type]
+            page = yield from self._page(kind, ask, cursor)
             for item in page.items:
                 yield Found(item)
-            if not page.next:
-                return
             cursor = page.next
+            if not cursor:
+                return
 
     def all(self, kind: type[T], ask: Ask) -> Steps[list[T]]:
-        """The items of a list that is never long, at once."""
-        found: list[T] = []
-        for effect in self.pages(kind, ask):
-            ...
+        """The items of a list, which is never long, at once."""
+        page = yield from self._page(kind, ask, "")
+        found = page.items
+        while page.next:
+            page = yield from self._page(kind, ask, page.next)
+            found += page.items
+        return found
+
+    def _page(self, kind: type[T], ask: Ask, cursor: str) -> Steps[Page[T]]:
+        query = (*ask.query, ("cursor", cursor)) if cursor else ask.query
+        answer = yield from self.send(msgspec.structs.replace(ask, query=query))
+        page: Page[T] = decoded(Page[kind], answer)  # type: ignore[valid-type]
+        return page
 
     def wait(self, failures: int) -> Steps[None]:
         """Wait before the next attempt, after so many that failed in a row."""

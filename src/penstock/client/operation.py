@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Given = ParamSpec("Given")
 T = TypeVar("T")
-Result = TypeVar("Result", covariant=True)
+Result = TypeVar("Result")
 
 
 class Blocking:
@@ -38,16 +38,14 @@ class operation(Generic[Given, Result]):  # noqa: N801 - a decorator
 
     def __init__(self, steps: Callable[Concatenate[Any, Given], Steps[Result]]) -> None:
         self._steps = steps
-        functools.update_wrapper(self, steps)
+        self.__doc__ = steps.__doc__
 
     @overload
     def __get__(self, client: None, owner: type) -> operation[Given, Result]: ...
     @overload
     def __get__(self, client: Blocking, owner: type) -> Callable[Given, Result]: ...
     @overload
-    def __get__(
-        self, client: Awaited, owner: type
-    ) -> Callable[Given, Coroutine[Any, Any, Result]]: ...
+    def __get__(self, client: Awaited, owner: type) -> Callable[Given, Coroutine[Any, Any, Result]]: ...
     def __get__(self, client: Blocking | Awaited | None, owner: type) -> Any:
         if client is None:
             return self
@@ -64,7 +62,7 @@ class listing(Generic[Given, Result]):  # noqa: N801 - a decorator
 
     def __init__(self, items: Callable[Concatenate[Any, Given], Items[Result]]) -> None:
         self._items = items
-        functools.update_wrapper(self, items)
+        self.__doc__ = items.__doc__
 
     @overload
     def __get__(self, client: None, owner: type) -> listing[Given, Result]: ...

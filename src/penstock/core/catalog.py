@@ -1,8 +1,8 @@
 """The catalogue: specs, values and accounts by namespace, each with its history.
 
 A store keeps contents without looking into them: the JSON of a spec, the sealed bytes of
-a value, the record of a user. Every write is one more revision of its document, and one more place in the
-change stream, which counts the writes of all namespaces and collections together.
+a value, the record of a user. Every write is one more revision of its document, and one more
+place in the change stream, which counts the writes of all namespaces and collections together.
 """
 
 from __future__ import annotations

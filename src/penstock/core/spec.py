@@ -132,8 +132,14 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic", enc_hook=_seconds)
 
 def to_document(spec: NodeSpec | FlowSpec) -> dict[str, Any]:
     """The spec as plain JSON-shaped data, without the places it came from."""
-    data: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(spec))
+    data = plain(spec)
     _drop_places(data)
+    return data
+
+
+def plain(value: msgspec.Struct) -> dict[str, Any]:
+    """A struct as plain JSON-shaped data; a duration is its seconds."""
+    data: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(value))
     return data
 
 

@@ -11,12 +11,15 @@ from penstock.core.errors import NodeError
 from penstock.core.events import NOTES, EventType
 from penstock.core.payload import Payload, normalise
 from penstock.core.ports import Emit, index
+from penstock.engine.locks.decision import Check, decide
+from penstock.engine.locks.demand import demand
 
 if TYPE_CHECKING:
     from penstock.engine.flow import Flow
     from penstock.engine.kind import Outputs
     from penstock.engine.leases import Leases
     from penstock.engine.live import LiveRun
+    from penstock.engine.locks.candidate import Candidate
     from penstock.engine.nesting import NestedGraph
     from penstock.engine.plan import Vertex
     from penstock.engine.process import Process
@@ -107,7 +110,7 @@ class StepContext(Reporter):
 class NodeContext(Reporter):
     """What a node's `run` gets when it asks for it."""
 
-    __slots__ = ("_process", "_state_key", "_timers", "_vertex", "_waits")
+    __slots__ = ("_locks", "_process", "_state_key", "_timers", "_vertex", "_waits")
 
     def __init__(
         self, process: Process, vertex: Vertex, node: str, state_key: str, attempt: int
@@ -119,6 +122,7 @@ class NodeContext(Reporter):
         self._vertex = vertex
         self._state_key = state_key
         self._timers = 0
+        self._locks = 0
         self._waits = 0
 
     @contextmanager
@@ -203,6 +207,25 @@ class NodeContext(Reporter):
         self._timers += 1
         with self._aside():
             await self._run.sleep(self.node, timer, seconds)
+
+    async def lock(self, name: str, *, check: Check | None = None, **asked: Any) -> Payload:
+        """Wait until somebody submits a candidate that is accepted, and return the answer.
+
+        asked: what else the lock asks for; see `Context.lock`. While an action that is no
+        control node waits, it holds one of the places that `max_parallel` gives out. Raises
+        LockExpired, and ValueError for a schema or a duration that is none.
+        """
+        wanted = demand(name, **asked)
+        place = f"{self.node}@{self.attempt}.{self._locks}"
+        self._locks += 1
+
+        async def decided(candidate: Candidate) -> Payload:
+            return await decide(check, candidate, wanted)
+
+        answer = await self._run.locks.ask(
+            wanted, node=self.node, place=place, decide=decided, waits=self._aside
+        )
+        return wanted.convert(answer)
 
 
 class ControlContext(NodeContext):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,9 @@ from penstock.core.policies import Strategy
 from penstock.core.states import RunState
 from penstock.engine.firing import Failure
 from penstock.engine.live import LiveRun
+from penstock.engine.locks import initial
+from penstock.engine.locks.initial import Given
+from penstock.engine.locks.registry import Locks
 from penstock.engine.observer import Outcome, Subject
 from penstock.engine.outcome import cancellation_of, failure_of
 
@@ -42,7 +46,7 @@ class Execution:
     """The task that brings a run to its end.
 
     ended: done when the execution is over, however. evicted_until: when a run that was put
-    aside goes on, in epoch seconds. broken: why the journal could not be written.
+    aside goes on, in epoch seconds; infinity when it waits for people alone. broken: why the journal could not be written.
     end: the terminal event, once it is on disk. outcome: the result of a run that is
     recorded nowhere else.
     """
@@ -52,7 +56,7 @@ class Execution:
         runtime: Runtime,
         flow: Flow,
         journal: Journal,
-        inputs: Mapping[str, Payload],
+        given: Given,
         *,
         started: float,
         replay: Replay | None,
@@ -63,7 +67,7 @@ class Execution:
         self.runtime = runtime
         self.flow = flow
         self.journal = journal
-        self.inputs = inputs
+        self.given = given
         self.started = started
         self.replay = replay
         self.restarts = restarts
@@ -72,6 +76,9 @@ class Execution:
         self.evicted_until: float | None = None
         self.broken: StoreError | None = None
         self.end: Event | None = None
+        self._away = not runtime.executors.here(flow)
+        past = None if replay is None else replay.locks
+        self.locks = Locks(journal, past=past, restarts=restarts, away=self._away)
         self._live: LiveRun | None = None
         self._stop: Stop | None = None
         self._reason = ""
@@ -101,7 +108,8 @@ class Execution:
         if why is Stop.EVICT:
             if self._live is None or not self._live.evictable:
                 return
-            self._wake_at = self._live.wake_at
+            wake_at = self._live.wake_at
+            self._wake_at = math.inf if wake_at is None else wake_at
         if why in (Stop.EVICT, Stop.SUSPEND):
             self.journal.closed = True
         self._reason = reason
@@ -110,6 +118,11 @@ class Execution:
         if self._stop is None and self._begun:
             self.ended.cancel()
         self._stop = why
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop, so that nothing more can be brought to it."""
+        return self._stop is not None or self._ending
 
     def evict_later(self, seconds: float) -> None:
         """Put the run aside if it still only waits after so many seconds."""
@@ -165,9 +178,11 @@ class Execution:
                 syscalls=self.runtime.syscalls,
                 observer=self.runtime.observer,
                 inspector=self.runtime.inspector,
+                locks=self.locks,
             )
-            live.deadline = self._deadline()
             try:
+                await self._ask(live)
+                live.deadline = self._deadline()
                 result = await self._execute(live)
             except Failure as failure:
                 if await self._restart(failure.error):
@@ -186,11 +201,17 @@ class Execution:
     async def _execute(self, live: LiveRun) -> Payload:
         try:
             executor = self.runtime.executors.of(self.flow)
-            return await executor.execute(self.flow, live, self.inputs, kept=self)
+            return await executor.execute(self.flow, live, self.given.inputs, kept=self)
         finally:
             # Code that swallowed the word to stop, or failed over it, does not decide the end.
             if self._stop is not None:
                 raise asyncio.CancelledError
+
+    async def _ask(self, live: LiveRun) -> None:
+        """Ask for the inputs that the flow cannot begin without."""
+        if self.given.missing:
+            self.given = await initial.ask(self.flow, self.given, run=live)
+            self._limit()
 
     async def history(self) -> list[Event]:
         """The events so far, all of them on disk; see `Kept`."""
@@ -213,6 +234,7 @@ class Execution:
         facts = {"reason": "restart", "restart": self.restarts, "error": error, "until": self.not_before}
         self.journal.emit(EventType.RUN_RESUMED, "", facts)
         self.replay = None
+        self.locks = Locks(self.journal, restarts=self.restarts, away=self._away)
         return True
 
     async def _wait_to_begin(self) -> None:
@@ -228,7 +250,10 @@ class Execution:
 
     def _deadline(self) -> float | None:
         limit = self.flow.settings.timeout
-        return None if limit is None else self.started + limit.total_seconds()
+        if limit is None or self.given.missing:
+            return None
+        since = self.started if self.given.since is None else self.given.since
+        return since + limit.total_seconds()
 
     def _limit(self) -> None:
         deadline = self._deadline()
@@ -269,7 +294,7 @@ class Execution:
             facts = self.journal.redactor.event(facts)
         error = facts.get("error")
         summary = _summary(error.message) if isinstance(error, Error) else ""
-        self.journal.change(state=state, ended=now, wake_at=None, error=summary)
+        self.journal.change(state=state, ended=now, wake_at=None, error=summary, locks=0)
         self.journal.emit(type, "", facts)
         await self.journal.durable()
         self.end = Event(self.journal.seq, now, type, "", facts)
@@ -291,7 +316,7 @@ class Execution:
     def end_cancelled(journal: Journal, started: float, reason: str) -> None:
         """End a run that nothing executes."""
         duration_ms = round((journal.now() - started) * 1000, 3)
-        journal.change(state=RunState.CANCELLED, ended=journal.now(), wake_at=None)
+        journal.change(state=RunState.CANCELLED, ended=journal.now(), wake_at=None, locks=0)
         journal.emit(EventType.RUN_CANCELLED, "", {"reason": reason, "duration_ms": duration_ms})
 
 

@@ -12,6 +12,7 @@ from penstock.core.events import Event, EventType
 from penstock.core.payload import Payload
 from penstock.core.states import RunState
 from penstock.core.store import INLINE, RunRow
+from penstock.engine.locks.initial import Given
 from penstock.engine.observer import Subject
 from penstock.engine.replay import Replay
 from penstock.engine.run import Run
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     """What a run begins with, beside its flow.
 
-    inputs: as the flow has accepted them. launcher, key: see RunRow. trace: the W3C
+    given: the inputs, as the flow has accepted them, and those it has yet to ask for. launcher, key: see RunRow. trace: the W3C
     `traceparent` that it belongs to. facts: what else its first event says. past: what
     another run has done, which this one need not do again.
     """
 
     fid: str
-    inputs: Mapping[str, Payload]
+    given: Given
     launcher: str = ""
     key: str = ""
     trace: str = ""
@@ -97,7 +98,7 @@ class Launching:
             runtime.observer.run_started(Subject(flow.namespace, flow.name, fid))
         replay = Replay.fold(beginning.past, repeats=True) if beginning.past else None
         execution = runtime.execute(
-            flow, journal, beginning.inputs, started=now, replay=replay, trace=trace
+            flow, journal, beginning.given, started=now, replay=replay, trace=trace
         )
         return Run(runtime, fid, outcome=execution.outcome, fresh=True)
 
@@ -107,9 +108,11 @@ def _started(flow: Flow, beginning: Beginning, trace: str) -> dict[str, Any]:
     started = {
         "flow": flow.name,
         "revision": flow.revision,
-        "inputs": dict(beginning.inputs),
+        "inputs": dict(beginning.given.inputs),
         **beginning.facts,
     }
+    if beginning.given.missing:
+        started["missing"] = list(beginning.given.missing)
     if beginning.launcher:
         started["launcher"] = beginning.launcher
     if flow.settings.executor != INLINE:

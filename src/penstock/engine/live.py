@@ -56,7 +56,7 @@ class LiveRun:
     asleep nor waiting for children. unstarted: workers that were called and have not
     begun. open_resources: processes that hold some. limits: attempts with a time limit,
     which would be lost with the run's memory. pinned: what executes it elsewhere holds something
-    of that sort. A run whose busy and unstarted are 0 while timers are set only waits.
+    of that sort. elsewhere: passes words on to it. A run whose busy and unstarted are 0 while timers are set only waits.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class LiveRun:
         self.open_resources = 0
         self.limits = 0
         self.pinned = False
+        self.elsewhere: Callable[[str], None] | None = None
         self.waiting = False
         self.stopped = False
         self.deadline: float | None = None

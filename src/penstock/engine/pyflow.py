@@ -16,23 +16,19 @@ from types import CodeType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from penstock.core.duration import Duration
-from penstock.core.errors import NonDeterminism, StoreError
-from penstock.core.payload import Error, Payload, normalise
+from penstock.core.payload import Payload
 from penstock.core.policies import OnError
 from penstock.core.spec import DEFAULT_NAMESPACE, Settings
-from penstock.engine.capture import captured
 from penstock.engine.docstrings import docstring_of
-from penstock.engine.firing import Failure
-from penstock.engine.live import LiveRun
-from penstock.engine.resources import Resources
+from penstock.engine.program import Program
 from penstock.engine.signature import Signature
-from penstock.engine.strand import STRAND, Context, Strand
+from penstock.engine.strand import Context
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class PythonFlow(Generic[P, R]):
+class PythonFlow(Program, Generic[P, R]):
     """A flow made of an async function. Calling it calls the function."""
 
     source = "python"
@@ -58,7 +54,7 @@ class PythonFlow(Generic[P, R]):
         self.settings = settings or Settings()
         self.reference = f"{function.__module__}:{function.__qualname__}"
         code = getattr(inspect.unwrap(function), "__code__", None)  # what is written in C has none
-        text = f"{self.reference}\n{_fingerprint(code) if code else ''}"
+        text = f"{self.reference}\n{fingerprint(code) if code else ''}"
         self.revision = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         self.signature = self._sign()
 
@@ -86,55 +82,9 @@ class PythonFlow(Generic[P, R]):
     def accept(self, inputs: Mapping[str, Any]) -> dict[str, Payload]:
         return self.signature.accept(self.name, inputs)
 
-    async def load(self) -> None:
-        """Nothing to load: the function is there."""
-
-    async def unload(self) -> None:
-        """Nothing to unload."""
-
-    async def invoke(self, context: Context, inputs: Mapping[str, Payload]) -> Payload:
-        """Call the function with its context. Raises Failure."""
-        strand = STRAND.set(Strand())
-        try:
-            with captured(context.stdout, context.stderr):
-                return normalise(await self.call(context, inputs))
-        except (NonDeterminism, StoreError):
-            raise
-        except (Exception, SystemExit) as error:
-            raise Failure(Error.from_exception(error), error) from error
-        finally:
-            STRAND.reset(strand)
-
     async def call(self, context: Context, inputs: Mapping[str, Payload]) -> Any:
-        """What the function makes of inputs that were accepted."""
         positional, named = self.signature.arguments(inputs)
         return await self.function(context, *positional, **named)
-
-    async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
-        return await self.execute_child(run, inputs, "")
-
-    async def execute_child(
-        self,
-        run: LiveRun,
-        inputs: Mapping[str, Payload],
-        path: str,
-        *,
-        around: Resources | None = None,
-    ) -> Payload:
-        resources = Resources(run, around=around)
-        run.begin_work()
-        try:
-            result = await self.invoke(Context(run, resources, path=path), inputs)
-        except BaseException as error:
-            await resources.release(error)
-            raise
-        finally:
-            run.settle_down()
-        try:
-            await resources.release(None)
-        except Exception as error:
-            raise Failure(Error.from_exception(error), error) from error
-        return result
 
 
 class FunctionFlow(PythonFlow[P, R]):
@@ -158,11 +108,9 @@ def flow_of_function(function: Callable[..., Any]) -> PythonFlow[..., Any]:
     return FunctionFlow(function)
 
 
-def _fingerprint(code: CodeType) -> str:
+def fingerprint(code: CodeType) -> str:
     """What a function does, as far as its compiled form tells; the same in every process."""
-    consts = [
-        _fingerprint(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts
-    ]
+    consts = [fingerprint(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts]
     return f"{code.co_code.hex()}{consts}{code.co_names}"
 
 

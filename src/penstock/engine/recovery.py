@@ -7,6 +7,7 @@ in memory at a time.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from penstock.core.states import RunState
 from penstock.core.store import RunChange, RunRow
 from penstock.engine.execution import Execution
 from penstock.engine.journal import Journal
+from penstock.engine.locks.initial import given_by
 from penstock.engine.observer import Outcome, Subject
 from penstock.engine.replay import Replay
 from penstock.engine.sleepers import Sleepers
@@ -41,13 +43,14 @@ class Recovery:
         self._due: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
+        self._reviving: dict[str, asyncio.Future[None]] = {}
 
     def holds(self, fid: str) -> bool:
         """Whether a run will be brought back here by itself."""
         return fid in self._sleepers or fid in self._due
 
     def put_aside(self, fid: str, until: float) -> None:
-        """Bring a run back at `until`, in epoch seconds."""
+        """Bring a run back at `until`, in epoch seconds, or when somebody brings it a candidate."""
         self._sleepers.add(fid, until)
 
     def await_store(self, fid: str) -> None:
@@ -76,8 +79,9 @@ class Recovery:
         rows = await self._store.claim(fids)
         now = self._clock.now()
         for row in rows:
-            if row.state is RunState.WAITING and row.wake_at is not None and row.wake_at > now:
-                self._sleepers.add(row.fid, row.wake_at)
+            wake_at = math.inf if row.wake_at is None else row.wake_at
+            if row.state is RunState.WAITING and wake_at > now:
+                self._sleepers.add(row.fid, wake_at)
             else:
                 self._is_due(row.fid)
         return [row.fid for row in rows]
@@ -97,14 +101,32 @@ class Recovery:
 
     # --- bringing back ------------------------------------------------------------
 
-    async def revive(self, row: RunRow) -> None:
-        """Rebuild a run from its journal and go on with it."""
+    async def revive(self, row: RunRow, *, reason: str = "") -> None:
+        """Rebuild a run from its journal and go on with it; once, however many want it to.
+
+        reason: why, where it is not for its timer or because who executed it is gone.
+        """
+        fid = row.fid
+        while (other := self._reviving.get(fid)) is not None:
+            await asyncio.wait([other])
+        if self._runtime.is_live(fid):
+            return
+        done = self._reviving[fid] = asyncio.get_running_loop().create_future()
+        try:
+            await self._revive(row, reason)
+        finally:
+            del self._reviving[fid]
+            done.set_result(None)
+
+    async def _revive(self, row: RunRow, reason: str) -> None:
         self._sleepers.discard(row.fid)
         events = await self._store.events(row.fid)
+        if events[-1].terminal:  # it went on and ended while this one waited its turn
+            return
         flow = await self._runtime.revisions.of(row)
         await self._runtime.revisions.prepare(flow, load=self._runtime.executors.here(flow))
         journal = self._runtime.journal(row.fid, flow, seq=events[-1].seq)
-        reason = "timer" if row.state is RunState.WAITING else "recovery"
+        reason = reason or ("timer" if row.state is RunState.WAITING else "recovery")
         journal.emit(EventType.RUN_RESUMED, "", {"reason": reason})
         journal.change(state=RunState.RUNNING, wake_at=None)
         restarts = [
@@ -115,7 +137,7 @@ class Recovery:
         self._runtime.execute(
             flow,
             journal,
-            events[0].data["inputs"],
+            given_by(events),
             started=events[0].time,
             replay=Replay.fold(events),
             restarts=len(restarts),
@@ -169,10 +191,14 @@ class Recovery:
             except StoreError:
                 raise
             except PenstockError as error:
-                self._runtime.committer.changes[fid] = RunChange(fid=fid, error=error.message)
-                await self._runtime.committer.committed()
-                self._runtime.gave_up(fid, error)
+                await self.give_up(fid, error)
         except StoreAway:
             raise
         except StoreError as error:
             self._runtime.gave_up(fid, error)
+
+    async def give_up(self, fid: str, error: PenstockError) -> None:
+        """Keep in the run's row why it cannot go on here, and tell whoever waits for it."""
+        self._runtime.committer.changes[fid] = RunChange(fid=fid, error=error.message)
+        await self._runtime.committer.committed()
+        self._runtime.gave_up(fid, error)

@@ -17,6 +17,7 @@ from penstock.core.errors import (
     StoreLost,
 )
 from penstock.core.events import Event, EventType
+from penstock.core.locks import Decision, LockRecord
 from penstock.core.payload import Error, Payload
 from penstock.core.store import EVERY_RUN, RunQuery, RunRow, Store
 from penstock.engine.clock import SystemClock
@@ -28,6 +29,8 @@ from penstock.engine.journal import Committer, Journal, Written
 from penstock.engine.launching import Beginning, Launching
 from penstock.engine.leases import Leases
 from penstock.engine.live import no_probe
+from penstock.engine.locks.initial import Given, given, given_by
+from penstock.engine.locks.submissions import FoundLock, Submissions, submission
 from penstock.engine.observer import Observer
 from penstock.engine.outcome import outcome_of
 from penstock.engine.ownership import Ownership
@@ -84,7 +87,7 @@ class Runtime:
         self.observer = observer
         self.inspector = inspector
         self.syscalls: dict[str, Syscall] = {}
-        self.streams = Streams(store, is_live=self.is_live, check=self._check)
+        self.streams = Streams(store, is_live=self.is_live, check=self.check)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="penstock")
         self.leases = Leases()
         self.committer = Committer(
@@ -98,7 +101,14 @@ class Runtime:
         self._recovery = Recovery(self)
         self._recover = recover
         self._executions: dict[str, Execution] = {}
-        self._ownership = Ownership(self, self._recovery, executions=self._executions, take_all=recover)
+        self.submissions = Submissions(self, executions=self._executions, recovery=self._recovery)
+        self._ownership = Ownership(
+            self,
+            self._recovery,
+            executions=self._executions,
+            submissions=self.submissions,
+            take_all=recover,
+        )
         self._launching = Launching(self, recovery=self._recovery, ownership=self._ownership)
         self._ends = Ends()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -165,6 +175,7 @@ class Runtime:
         trace: str = "",
         launcher: str = "",
         key: str = "",
+        open_inputs: bool = False,
     ) -> Run:
         """Start a run. Returns when it is on disk, so that it survives whatever comes.
 
@@ -172,13 +183,14 @@ class Runtime:
         `traceparent` that it belongs to; that of the current task, if it is in a trace.
         launcher: the id of the principal who wants it. key: tells this launch from others: a
         run that was begun with it, by whatever process, is returned, and is not `fresh`. It
-        has no effect for a flow whose runs are not recorded.
+        has no effect for a flow whose runs are not recorded. open_inputs: where required inputs
+        are missing, the run begins all the same, and asks for them with a lock. Raises InputError.
         """
         return await self._launching.begin(
             flow,
             Beginning(
                 fid=fid or new_fid(self.clock.now()),
-                inputs=flow.accept(inputs or {}),
+                given=given(flow, inputs or {}, ask=open_inputs),
                 launcher=launcher,
                 key=key,
                 trace=trace,
@@ -201,7 +213,7 @@ class Runtime:
             flow,
             Beginning(
                 fid=new_fid(self.clock.now()),
-                inputs=events[0].data["inputs"],
+                given=given_by(events),
                 launcher=launcher,
                 facts={"retry_of": fid},
                 past=tuple(past),
@@ -223,7 +235,7 @@ class Runtime:
         self,
         flow: Flow,
         journal: Journal,
-        inputs: Mapping[str, Payload],
+        given: Given,
         *,
         started: float,
         replay: Replay | None,
@@ -242,7 +254,7 @@ class Runtime:
             self,
             flow,
             journal,
-            inputs,
+            given,
             started=started,
             replay=replay,
             restarts=restarts,
@@ -276,7 +288,7 @@ class Runtime:
     async def result(self, fid: str) -> Payload:
         """Wait for the end of a run; see `Run.result`."""
         while True:
-            self._check(fid)
+            self.check(fid)
             if self.is_live(fid) or self._recovery.holds(fid):
                 event = await self._ends.of(fid)
                 if event is not None:
@@ -293,7 +305,7 @@ class Runtime:
         if execution is not None:
             await asyncio.wait([execution.ended])
 
-    def _check(self, fid: str) -> None:
+    def check(self, fid: str) -> None:
         """Refuse to wait for a run that will not go on here."""
         if self._closing:
             raise _suspended(fid)
@@ -301,6 +313,31 @@ class Runtime:
         execution = self._executions.get(fid)
         if execution is not None and execution.journal.silent:
             raise RunNotFound(f"run {fid} is not recorded", remedy="its result comes with its handle")
+
+    # --- locks --------------------------------------------------------------------
+
+    async def locks(self, fid: str) -> list[LockRecord]:
+        """All locks of a run and its children, in the order they were opened. Raises RunNotFound."""
+        return await self.submissions.locks(fid)
+
+    async def open_locks(self, query: RunQuery = EVERY_RUN) -> list[FoundLock]:
+        """The open locks of the runs that a query asks for, newest runs first."""
+        return await self.submissions.open_locks(query)
+
+    async def submit(
+        self, fid: str, lid: str, value: Any, *, by: str = "", id: str = ""  # noqa: A002
+    ) -> Decision:
+        """Submit a candidate for a lock, and return what the flow decided about it.
+
+        The run may be executed by another process, or wait on disk. by: the id of the principal
+        who submits. id: tells the candidate from others: the same one again is no second
+        candidate, and gets the same answer. Raises RunNotFound, LockNotFound, LockClosed,
+        CandidateInvalid for one that does not fit the lock's schema, LockUndecided when the flow
+        has not decided within the lock's `release_timeout`, and RunSuspended.
+        """
+        self.refuse_closed()
+        self._ownership.follow()
+        return await self.submissions.submit(fid, submission(lid, value, by=by, id=id))
 
     # --- ending and going on ------------------------------------------------------
 

@@ -1,8 +1,12 @@
-"""Runs that only wait, out of memory but for a deadline each."""
+"""Runs that only wait, out of memory but for a deadline each.
+
+Those that wait for people alone have none: infinity.
+"""
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +37,8 @@ class Sleepers:
     def add(self, fid: str, until: float) -> None:
         """Wake this run at `until`."""
         self._until[fid] = until
+        if until == math.inf:
+            return
         heapq.heappush(self._heap, (until, fid))
         self._arm()
 

@@ -13,14 +13,17 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from penstock.core.duration import Duration
-from penstock.core.errors import NonDeterminism
+from penstock.core.errors import NodeError, NonDeterminism
 from penstock.core.payload import Payload, normalise
 from penstock.engine.capture import captured
 from penstock.engine.context import Reporter, StepContext
 from penstock.engine.firing import Failure, Work, perform
+from penstock.engine.locks.decision import Check, decide
+from penstock.engine.locks.demand import RELEASE_TIMEOUT, Demand, Span, demand
+from penstock.engine.locks.registry import expired_again
 from penstock.engine.step import Step
 
 if TYPE_CHECKING:
@@ -28,7 +31,10 @@ if TYPE_CHECKING:
 
     from penstock.engine.flow import Flow
     from penstock.engine.live import LiveRun
+    from penstock.engine.locks.candidate import Candidate
     from penstock.engine.resources import Resources
+
+T = TypeVar("T")
 
 
 class Strand:
@@ -124,6 +130,77 @@ class Context(Reporter):
         name = self._name(flow.name)
         return self._call(flow, name, inputs)
 
+    @overload
+    def lock(
+        self,
+        name: str,
+        *,
+        schema: type[T],
+        data: Any = None,
+        title: str = "",
+        description: str = "",
+        candidate_timeout: Span | None = None,
+        release_timeout: Span | None = RELEASE_TIMEOUT,
+        check: Check | None = None,
+    ) -> Coroutine[Any, Any, T]: ...
+
+    @overload
+    def lock(
+        self,
+        name: str,
+        *,
+        schema: Any = None,
+        data: Any = None,
+        title: str = "",
+        description: str = "",
+        candidate_timeout: Span | None = None,
+        release_timeout: Span | None = RELEASE_TIMEOUT,
+        check: Check | None = None,
+    ) -> Coroutine[Any, Any, Any]: ...
+
+    def lock(self, name: str, *, check: Check | None = None, **asked: Any) -> Coroutine[Any, Any, Any]:
+        """Wait until somebody submits a candidate that this flow accepts, and return its answer.
+
+        schema: what a candidate must be: a JSON Schema, or a type that has one, which the answer
+        is then made of; None takes anything. data: what a person needs to see. title,
+        description: over the form. candidate_timeout: how long to wait, else LockExpired is raised.
+        release_timeout: how long whoever submits waits for the decision. check: decides about
+        each candidate: returns the answer, or None for the candidate's own value, or raises
+        `Denied`, which leaves the lock open. It may be async and make steps of its own.
+        """
+        wanted = demand(name, **asked)
+        place = STRAND.get().next()
+        firing = self._name(name, place)
+        return self._lock(firing, place, wanted, check)
+
+    async def _lock(self, firing: str, place: str, wanted: Demand, check: Check | None) -> Any:
+        run = self._run
+        if run.replay is not None:
+            run.replay.enter(place)
+
+        async def decided(candidate: Candidate) -> Payload:
+            run.begin_work()
+            try:
+                with self._waits():
+                    # What the check does has its places below this candidate's, like a branch of a gather.
+                    strand = STRAND.set(Strand(f"{place}.{candidate.number}."))
+                    try:
+                        return await decide(check, candidate, wanted)
+                    finally:
+                        STRAND.reset(strand)
+            finally:
+                run.settle_down()
+
+        async def attempt(_: int) -> Payload:
+            return await run.locks.ask(
+                wanted, node=firing, place=firing, decide=decided, waits=self._waits
+            )
+
+        try:
+            return wanted.convert(await self._perform(firing, attempt, _LOCK))
+        except NodeError as error:
+            expired_again(error)
+
     async def gather(self, *awaitables: Coroutine[Any, Any, Any]) -> list[Any]:
         """Await several at the same time; results in order.
 
@@ -167,8 +244,8 @@ class Context(Reporter):
 
     # --- one operation --------------------------------------------------------------
 
-    def _name(self, called: str) -> str:
-        place = STRAND.get().next()
+    def _name(self, called: str, place: str = "") -> str:
+        place = place or STRAND.get().next()
         name = f"{self._path}{called}#{place}"
         recorded = self._places.get(place)
         if recorded is not None and recorded != name:
@@ -226,6 +303,7 @@ class Context(Reporter):
 
 
 _SLEEP = Work("sleep", pure=True)
+_LOCK = Work("lock")
 
 
 def _places(run: LiveRun, path: str) -> dict[str, str]:

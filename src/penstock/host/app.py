@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from penstock.api.problem import Problem
 from penstock.host.api.routes import routes
+from penstock.host.page import routes as page
 from penstock.host.problem import answer
 from penstock.server.problem import title
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 def application(host: Host) -> Starlette:
     """The ASGI application of a host."""
-    return Starlette(routes=[*routes(host)], exception_handlers={HTTPException: _refused})
+    return Starlette(
+        routes=[*page.routes(host), *routes(host)], exception_handlers={HTTPException: _refused}
+    )
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from penstock.host.access import Access
 from penstock.host.shelf import Shelf
 
 if TYPE_CHECKING:
-    from penstock.auth import Directory, Principal
+    from penstock.auth import Auth, Principal
     from penstock.engine.flow import Flow
     from penstock.engine.resident.resident import Resident
     from penstock.engine.run import Run
@@ -22,8 +22,9 @@ class Host:
     """Serves the flows of one namespace to those who may use them.
 
     runtime: executes the runs; it must be open. resident: the graph of the namespace, which
-    follows its flow specs. directory: who there is, and what they may do. flows: others than
-    those of the namespace. secure: whether clients come by TLS. retiring: the host is about to end.
+    follows its flow specs. auth: who there is, and what they may do; it must be open, and
+    somebody runs its `follow`. flows: others than those of the namespace. secure: whether clients
+    come by TLS. retiring: the host is about to end.
     """
 
     def __init__(
@@ -31,15 +32,16 @@ class Host:
         runtime: Runtime,
         *,
         resident: Resident,
-        directory: Directory,
+        auth: Auth,
         flows: Iterable[Flow] = (),
         secure: bool = False,
     ) -> None:
         self.runtime = runtime
         self.namespace = resident.namespace
-        self.directory = directory
+        self.auth = auth
+        self.directory = auth.directory
         self.shelf = Shelf(resident, flows)
-        self.access = Access(directory, secure=secure)
+        self.access = Access(auth, secure=secure)
         self.retiring = asyncio.Event()
 
     def retire(self) -> None:

@@ -26,7 +26,7 @@ from penstock.core.record import NodeRecord, NodeState, Note, RunRecord
 from penstock.core.spec import FlowSpec
 
 if TYPE_CHECKING:
-    from penstock.core.record import LockRecord
+    from penstock.core.locks import LockRecord
     from penstock.core.store import RunRow
     from penstock.host.shelf import Served
 
@@ -124,7 +124,7 @@ def lock_view(row: RunRow, lock: LockRecord) -> LockView:
         data=plain(lock.data),
         opened=moment(lock.opened),
         expires=moment(lock.expires),
-        state=str(lock.state),
+        state=lock.state,
         links={"self": own, "candidate": f"{own}/candidate"},
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Final, cast
 
 from penstock.core.errors import ClientGone, RequestRefused
@@ -21,6 +22,9 @@ _LINGER_SECONDS: Final = 2.0
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+_ENDED: Final = "the request was ended before it could be answered; it may be sent again"
+"""By somebody else than the client."""
+
 _UNREADABLE: Final = Request("", b"")
 """Stands for a request of which nothing is known but that it is refused."""
 
@@ -28,8 +32,9 @@ _UNREADABLE: Final = Request("", b"")
 class Connection(asyncio.Protocol):
     """Hands requests to the handler one after the other, and writes what it answers.
 
-    An answer that is there at once is written at once. For any other there is one task, which
-    is cancelled when the client leaves; requests that come meanwhile wait for their turn.
+    An answer that is there at once is written at once. For any other there is one task, or the
+    handler's future, which is cancelled when the client leaves; requests that come meanwhile
+    wait for their turn.
     """
 
     def __init__(self, service: Service) -> None:
@@ -37,7 +42,7 @@ class Connection(asyncio.Protocol):
         self._outflow = Outflow()
         self._waiting: deque[Request | RequestRefused] = deque()
         self._current: Request | None = None  # its answer takes time, or was the last one
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Future[Any] | None = None
         self._rest: bytes | None = None  # what came after a request for a websocket
         self._last = False  # what has come is answered, and no more
         self._deaf = False  # what comes now is not read
@@ -130,13 +135,19 @@ class Connection(asyncio.Protocol):
             rest = self._respond(request, answer)
             if rest is None:
                 return
-            work = self._finish(request, rest)
+            self._work(request, self._finish(request, rest))
+        elif isinstance(answer, asyncio.Future):
+            self._current = request
+            self._task = answer
+            answer.add_done_callback(partial(self._answered, request))
         else:
-            work = self._attend(request, answer)
+            self._work(request, self._attend(request, answer))
+
+    def _work(self, request: Request, work: Coroutine[Any, Any, None]) -> None:
         self._current = request
         name = f"http {request.method} {request.raw_path}"
-        self._task = asyncio.get_running_loop().create_task(work, name=name)
-        self._task.add_done_callback(self._attended)
+        task = self._task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(self._attended)
 
     def _respond(self, request: Request, response: Response) -> Coroutine[Any, Any, bool] | None:
         """Write an answer, or return what will write it."""
@@ -165,7 +176,8 @@ class Connection(asyncio.Protocol):
         except asyncio.CancelledError:
             if self._lost:
                 raise
-            response = _ended()  # by somebody else than the client
+            _go_on()
+            response = problem(503, _ENDED)
         rest = None if self._lost else self._respond(request, response)
         if rest is not None:
             await self._finish(request, rest)
@@ -173,15 +185,34 @@ class Connection(asyncio.Protocol):
     async def _finish(self, request: Request, rest: Coroutine[Any, Any, bool]) -> None:
         self._settle(request, await rest)
 
+    def _answered(self, request: Request, answering: asyncio.Future[Response]) -> None:
+        """Send what the handler's future has become."""
+        try:
+            response = checked(answering.result())
+        except Exception as error:
+            response = failure(request, error)
+        except asyncio.CancelledError:
+            response = problem(503, _ENDED)
+        rest = None if self._lost else self._respond(request, response)
+        if rest is None:
+            self._free()
+        else:
+            self._work(request, self._finish(request, rest))
+
     def _attended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            LOG.error("a connection failed", exc_info=error)
+        if error is not None or task.cancelled():
+            self._closing = True
+            self._transport.abort()
+        self._free()
+
+    def _free(self) -> None:
+        """The answer is sent: take the next request."""
         self._task = None
         if self._lost:
             self._service.leave(self)
-        if task.cancelled():
-            self._transport.abort()
-        elif error := task.exception():
-            LOG.error("a connection failed", exc_info=error)
-            self._transport.abort()
         elif not self._closing:
             self._current = None
             self._since = self._service.now
@@ -326,13 +357,12 @@ class Connection(asyncio.Protocol):
         self._transport.abort()  # which is a loss like any other
 
 
-def _ended() -> Response:
-    """The answer of a handler that was cancelled; its task goes on to send it."""
+def _go_on() -> None:
+    """The task of a handler that was cancelled is to send an answer yet."""
     task = asyncio.current_task()
     assert task is not None
     while task.cancelling():
         task.uncancel()
-    return problem(503, "the request was ended before it could be answered; it may be sent again")
 
 
 def _peer(transport: asyncio.Transport) -> Peer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
@@ -177,7 +178,7 @@ class Request:
     @property
     def wants_websocket(self) -> bool:
         """Whether the client asks to go on as a websocket."""
-        return self.header("upgrade").lower() == "websocket" and self.method == "GET"
+        return self.method == "GET" and self.header("upgrade").lower() == "websocket"
 
     def upgrade_websocket(
         self,
@@ -241,8 +242,8 @@ class Upgrade(Response):
         self.message_bytes = message_bytes
 
 
-Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
-"""Answers at once, or with a coroutine, which is cancelled when the client goes away."""
+Handler = Callable[[Request], Response | Coroutine[Any, Any, Response] | asyncio.Future[Response]]
+"""Answers at once, or with a coroutine or future, which is cancelled when the client goes away."""
 
 
 def _origin_form(target: bytes) -> bytes:

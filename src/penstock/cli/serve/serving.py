@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from penstock.auth import Auth
 from penstock.cli.signals import leave
+from penstock.auth.provider import Auth
 from penstock.cli.start.serving import Order, Serving, loop_factory
 from penstock.host.door import Address, Door
 from penstock.host.host import Host
@@ -43,8 +45,19 @@ class HostServing(Serving):
 
     @asynccontextmanager
     async def _hosting(self, runtime: Runtime, resident: Resident) -> AsyncIterator[None]:
-        host = Host(runtime, resident=resident, flows=self._served)
-        async with Door(host, self._address, drain_seconds=self._order.drain_seconds) as door:
+        auth = Auth(
+            runtime.store,
+            secrets=self._app.keys(),
+            clock=runtime.clock,
+            namespace=resident.namespace,
+        )
+        first = await auth.ensure_admin()
+        host = Host(
+            runtime, resident=resident, auth=auth, flows=self._served, secure=self._address.secure
+        )
+        async with auth, Door(host, self._address, drain_seconds=self._order.drain_seconds) as door:
             for url in door.urls:
                 self._view.hosted(url, [served.name for served in host.shelf])
+            if first is not None:
+                self._view.welcomed(first.text)
             yield

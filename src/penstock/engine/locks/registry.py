@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -53,7 +54,7 @@ class Locks:
         self._arrivals: dict[str, asyncio.Future[None]] = {}
         self._untaken: set[str] = set()
         self._forward: Callable[[str], None] | None = None
-        self._words: list[str] = []
+        self._words: deque[str] = deque()
         self.run: LiveRun | None = None
 
     @classmethod
@@ -76,22 +77,24 @@ class Locks:
     def hear(self, word: str) -> None:
         """Take a word that was left for the run, if it carries a candidate."""
         submission = read_word(word)
-        if submission is None or self.offer(submission) or not self._away:
-            return
-        if self._forward is None:
-            self._words.append(word)
-        else:
-            self._forward(word)
+        if submission is not None:
+            self.take(submission)
 
     def forward(self, to: Callable[[str], None] | None) -> None:
         """Words for locks that are not here go this way from now on, those that were kept first."""
         self._forward = to
-        words, self._words = self._words, []
-        for word in words:
-            self.hear(word)
+        while self._words and self._forward is not None:
+            self._forward(self._words.popleft())
 
-    def offer(self, submission: Submission) -> bool:
-        """Bring a candidate to its lock; False when that takes none here."""
+    def take(self, submission: Submission) -> bool:
+        """Bring a candidate to its lock, here or where the flow is executed; False when there is none."""
+        if not self._away or self.find(submission.lid) is not None:
+            return self._offer(submission)
+        self._words.append(submission.to_word())
+        self.forward(self._forward)
+        return True
+
+    def _offer(self, submission: Submission) -> bool:
         lock = self.find(submission.lid)
         if lock is None or self._journal.closed:
             return False

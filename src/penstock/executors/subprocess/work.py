@@ -69,6 +69,11 @@ class Work:
         self._stopped = False
         self._task = asyncio.create_task(self._run(), name=f"penstock:run:{order.fid}")
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing of the run is executed any more."""
+        return self._task.done()
+
     def answered(self, answer: Answered) -> None:
         """Pass on what the host answers to the run's journal."""
         self._ledger.answered(answer)
@@ -181,7 +186,7 @@ def _finish_output(mark: bytes) -> None:
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
         try:
             stream.flush()
-            os.write(number, mark)
+            os.write(number, mark + b"\n")
         except (OSError, ValueError, AttributeError):  # the run's code has closed or replaced it
             continue
 

@@ -65,8 +65,9 @@ class Worker:
             if order is None:
                 break
             self._take(order)
-        if self._work is None or self._work.over:
-            await self._unload()
+        if self._work is not None and not self._work.over:
+            os._exit(1)  # the host is gone, and with it all that the run could tell
+        await self._unload()
 
     def _take(self, order: Order) -> None:
         match order:

@@ -22,6 +22,7 @@ from penstock.host.views import flow_view
 
 if TYPE_CHECKING:
     from penstock.core.store import RunRow
+    from penstock.engine.flow import Flow
 
 flows = Operations("flows")
 
@@ -86,13 +87,18 @@ async def launch_flow(call: Call, flow: str, query: LaunchQuery) -> Reply[RunVie
     if served.flow is None:
         raise Refused(409, f"the flow `{flow}` is broken: {served.reason}", kind="broken-flow")
     inputs = await submitted_inputs(call, served.flow)
-    run = await call.host.launch(call.principal, served.flow, inputs, key=_key(call))
+    row, fresh = await launched(call, served.flow, inputs)
+    view = await seen(call, await waited(call, row, query.wait))
+    return Reply(view, 201 if fresh else 200, (("Location", view.links["self"]),))
+
+
+async def launched(call: Call, flow: Flow, inputs: Mapping[str, Payload]) -> tuple[RunRow, bool]:
+    """A new run, or the one that the request's key has launched before, and which of the two."""
+    run = await call.host.launch(call.principal, flow, inputs, key=_key(call))
     row = await run.row()
     if not run.fresh:
-        await _require_same(call, row, flow, inputs)
-    row = await waited(call, row, query.wait)
-    view = await seen(call, row)
-    return Reply(view, 201 if run.fresh else 200, (("Location", view.links["self"]),))
+        await _require_same(call, row, flow.name, inputs)
+    return row, run.fresh
 
 
 async def _require_same(call: Call, row: RunRow, flow: str, inputs: Mapping[str, Payload]) -> None:

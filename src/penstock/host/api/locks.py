@@ -9,6 +9,8 @@ from penstock.api.pages import Page
 from penstock.api.problem import Fault
 from penstock.auth import Permission
 from penstock.core.errors import LockNotFound
+from penstock.core.locks import LockState
+from penstock.core.payload import Payload
 from penstock.core.store import RunQuery
 from penstock.host import views
 from penstock.host.api.call import Call
@@ -17,7 +19,8 @@ from penstock.host.api.submitted import submitted_candidate
 from penstock.host.problem import Refused
 
 if TYPE_CHECKING:
-    from penstock.core.record import LockRecord
+    from penstock.core.locks import LockRecord
+    from penstock.core.store import RunRow
 
 locks = Operations("locks")
 
@@ -30,13 +33,7 @@ _NO_LOCK: Final = {404: "No run has this id, or no lock of it."}
 @locks.get("/locks")
 async def list_inbox(call: Call) -> Page[LockView]:
     """List the open locks that one may answer, those that were opened first in front."""
-    runtime = call.host.runtime
-    query = RunQuery(namespace=call.host.namespace, locked=True, sight=call.sight, limit=INBOX)
-    found: list[LockView] = []
-    for row in await runtime.runs(query):
-        if call.may(Permission.OPERATE, flow=row.flow, launcher=row.launcher):
-            found += [views.lock_view(row, lock) for lock in await runtime.locks(row.fid) if _open(lock)]
-    return Page(items=sorted(found, key=lambda lock: (lock.opened, lock.fid, lock.lid)))
+    return Page(items=[views.lock_view(row, lock) for row, lock in await inbox(call)])
 
 
 @locks.get("/runs/{fid}/locks", errors={404: "No run has this id."})
@@ -50,7 +47,7 @@ async def list_locks(call: Call, fid: str) -> Page[LockView]:
 async def show_lock(call: Call, fid: str, lid: str) -> LockView:
     """Show what a lock asks for."""
     row = await call.run(fid)
-    return views.lock_view(row, await _lock(call, row.fid, lid))
+    return views.lock_view(row, await find_lock(call, row.fid, lid))
 
 
 @locks.post(
@@ -69,25 +66,48 @@ async def show_lock(call: Call, fid: str, lid: str) -> LockView:
 async def submit_candidate(call: Call, fid: str, lid: str) -> DecisionView:
     """Submit a candidate for a lock, and answer what the flow makes of it."""
     row = await call.run(fid, Permission.OPERATE)
-    lock = await _lock(call, row.fid, lid)
-    value = await submitted_candidate(call, lock.schema)
-    key = call.request.headers.get("idempotency-key", "")
-    decision = await call.host.runtime.submit(
-        row.fid, lid, value, by=call.principal.id, id=key and f"{call.principal.id}:{key}"
-    )
-    if decision.outcome == "denied":
-        faults = [Fault(detail=each.detail, pointer=each.pointer) for each in decision.reasons]
-        text = "; ".join(map(str, decision.reasons)) or "the flow denied the candidate"
-        raise Refused(422, text, kind="lock-denied", remedy="submit another", faults=faults)
-    return DecisionView(outcome="released", lid=lid, fid=row.fid, value=views.plain(decision.value))
+    lock = await find_lock(call, row.fid, lid)
+    return await submit(call, row, lock, await submitted_candidate(call, lock.schema))
 
 
-async def _lock(call: Call, fid: str, lid: str) -> LockRecord:
+# --- what the page does as well -----------------------------------------------------
+
+
+async def inbox(call: Call) -> list[tuple[RunRow, LockRecord]]:
+    """The open locks that who asks may answer, with their runs; the oldest first."""
+    runtime = call.host.runtime
+    query = RunQuery(namespace=call.host.namespace, locked=True, sight=call.sight, limit=INBOX)
+    found = [
+        (row, lock)
+        for row in await runtime.runs(query)
+        if call.may(Permission.OPERATE, flow=row.flow, launcher=row.launcher)
+        for lock in await runtime.locks(row.fid)
+        if lock.state is LockState.OPEN
+    ]
+    return sorted(found, key=lambda pair: (pair[1].opened, pair[0].fid))
+
+
+async def find_lock(call: Call, fid: str, lid: str) -> LockRecord:
+    """A lock of a run. Raises LockNotFound."""
     for lock in await call.host.runtime.locks(fid):
         if lock.lid == lid:
             return lock
     raise LockNotFound("the run has no lock with this id", remedy="GET …/locks lists them")
 
 
-def _open(lock: LockRecord) -> bool:
-    return str(lock.state) == "open"
+async def submit(call: Call, row: RunRow, lock: LockRecord, value: Payload) -> DecisionView:
+    """Submit a candidate. Raises Refused with status 422 when the flow denies it."""
+    key = call.request.headers.get("idempotency-key", "")
+    decision = await call.host.runtime.submit(
+        row.fid,
+        lock.lid,
+        value,
+        by=call.principal.id,
+        id=f"{call.principal.id}:{key}" if key else "",
+    )
+    if not decision.released:
+        faults = [Fault(detail=each.detail, pointer=each.pointer) for each in decision.reasons]
+        text = "; ".join(map(str, decision.reasons)) or "the flow denied the candidate"
+        raise Refused(422, text, kind="lock-denied", remedy="submit another", faults=faults)
+    value = views.plain(decision.value)
+    return DecisionView(outcome=decision.outcome, lid=lock.lid, fid=row.fid, value=value)

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.datastructures import FormData
 
-from penstock.api.problem import Fault
 from penstock.api.runs import Launch
 from penstock.core.payload import Payload
 from penstock.host.api.body import media_type, read, read_json

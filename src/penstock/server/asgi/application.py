@@ -68,7 +68,8 @@ class AsgiHandler:
             await asyncio.wait(self._tasks)
         await self._lifespan.shutdown()
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> asyncio.Future[Response]:
+        """Raises RequestRefused for the handshake of a websocket that has mistakes."""
         scope = request_scope(request, server=self.server, root_path=self._root_path)
         scope["state"] = self._lifespan.state.copy()
         exchange: Exchange | AsgiConversation
@@ -91,14 +92,10 @@ class AsgiHandler:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         exchange.follow(task)
-        try:
-            return await exchange.answer
-        except asyncio.CancelledError:
-            exchange.leave()
-            raise
+        return exchange.answer
 
     def _conversation(self, request: Request) -> AsgiConversation:
-        """Raises RequestRefused for a handshake with mistakes: no application has to see it."""
+        """No application has to see a handshake with mistakes."""
         from penstock.server.asgi.conversation import AsgiConversation
         from penstock.server.handshake import shake_hands
 

@@ -35,8 +35,9 @@ class AsgiConversation:
         self._refusal: list[bytes] = []
 
     def follow(self, task: asyncio.Task[None]) -> None:
-        """This is the application that talks."""
+        """This is the application that talks. A client that leaves early cancels the answer."""
         self._task = task
+        self.answer.add_done_callback(self._settled)
         task.add_done_callback(self._ended)
 
     # The application calls these.
@@ -129,9 +130,8 @@ class AsgiConversation:
             where = self._request.raw_path
             LOG.debug("the websocket at %s was left, which ended its handler", where, exc_info=error)
 
-    def leave(self) -> None:
-        """The client left before it was accepted or refused."""
-        if self._task is not None:
+    def _settled(self, answer: asyncio.Future[Response]) -> None:
+        if answer.cancelled() and self._task is not None:
             self._task.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

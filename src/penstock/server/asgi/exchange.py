@@ -39,8 +39,9 @@ class Exchange:
         self._over: asyncio.Future[None] | None = None
 
     def follow(self, task: asyncio.Task[None]) -> None:
-        """This is the application that answers."""
+        """This is the application that answers. A client that leaves cancels the answer."""
         self._task = task
+        self.answer.add_done_callback(self._settled)
         task.add_done_callback(self._ended)
 
     # The application calls these.
@@ -94,7 +95,7 @@ class Exchange:
                 self._status = message["status"]
                 self._headers = headers_of(message)
                 # The body mostly follows at once, and may be all of it; else the head goes alone.
-                self._alone = asyncio.get_running_loop().call_soon(self._stream)
+                self._alone = asyncio.get_running_loop().call_soon(self._begin)
             case "http.response.body" if self._status and not self._complete:
                 await self._send_body(message.get("body", b""), more=message.get("more_body", False))
             case _ if message["type"] == CHUNKS and self._status and not self._begun:
@@ -117,6 +118,10 @@ class Exchange:
         if not more:
             self._handover.finish()
 
+    def _begin(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._stream()
+
     def _stream(self) -> None:
         self._handover = Handover(self.leave)
         self._answer(self._handover)
@@ -136,6 +141,10 @@ class Exchange:
         return "the answer has begun" if self._status else "the answer begins with http.response.start"
 
     # Ends.
+
+    def _settled(self, answer: asyncio.Future[Response]) -> None:
+        if answer.cancelled():
+            self.leave()
 
     def _finish(self) -> None:
         """The answer is complete. Who listens for the client's leaving need not go on."""

@@ -1,0 +1,1 @@
+"""Retrying: running again what a run was, from what it had done."""

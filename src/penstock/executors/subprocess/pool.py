@@ -1,0 +1,200 @@
+"""The pool: executes runs in worker processes, so many at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from penstock.core.errors import SettingsError
+from penstock.core.events import EventType
+from penstock.core.payload import Payload, decode, encode
+from penstock.core.policies import WorkerLimits
+from penstock.engine.firing import Failure
+from penstock.executors.subprocess.environment import clean_environment
+from penstock.executors.subprocess.line import Line
+from penstock.executors.subprocess.loss import WorkerLost
+from penstock.executors.subprocess.messages import Execute, pack_events
+
+if TYPE_CHECKING:
+    from penstock.core.events import Event
+    from penstock.engine.described import DescribedFlow
+    from penstock.engine.executor import Kept
+    from penstock.engine.flow import Flow
+    from penstock.engine.live import LiveRun
+    from penstock.executors.subprocess.process import WorkerProcess
+    from penstock.executors.subprocess.staff import Staff
+
+PATIENCE_SECONDS: Final = 1.0
+"""A run that is in the line for less is not worth two events that say so."""
+
+LOST: Final = "lost"
+"""In `run.resumed`: how many workers the run has lost so far."""
+
+
+class Pool:
+    """The executor `subprocess`. Nothing is started before the first run.
+
+        async with Runtime(store, executors={"subprocess": Pool(workers=4)}) as runtime: …
+
+    workers: how many runs are executed at a time; one for each processor without it. limits: of
+    flows that set none. spare: workers that are started ahead of need. most_runs: after so many
+    runs a worker is replaced. idle_seconds: after so long without work one ends. grace: seconds
+    that a run which is cancelled or put aside has for cleaning up, before its worker is killed.
+    kinds: modules or files with more kinds. environ: names of variables that workers see beside
+    the usual ones.
+    """
+
+    name = "subprocess"
+
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        limits: WorkerLimits | None = None,
+        spare: int = 1,
+        most_runs: int = 1000,
+        idle_seconds: float = 60.0,
+        grace: float = 10.0,
+        kinds: Sequence[str] = (),
+        environ: Iterable[str] = (),
+    ) -> None:
+        if workers is not None and workers < 1:
+            raise SettingsError(f"{workers} workers can execute nothing", remedy="let there be at least one")
+        self._workers = workers
+        self._limits = limits or WorkerLimits()
+        self._spare = spare
+        self._most_runs = most_runs
+        self._idle_seconds = idle_seconds
+        self._grace = grace
+        self._kinds = tuple(kinds)
+        self._environ = tuple(environ)
+        self._open: tuple[Line, Staff] | None = None
+
+    # --- as an executor -------------------------------------------------------------
+
+    async def execute(
+        self, flow: Flow, run: LiveRun, inputs: Mapping[str, Payload], *, kept: Kept
+    ) -> Payload:
+        """Bring a run to its result in a worker, in another one where it loses that; see `Executor`."""
+        limits = _joined(flow.settings.worker, self._limits)
+        while True:
+            history = await kept.history()
+            try:
+                return await self._execute(flow, run, inputs, kept, history, limits)
+            except WorkerLost as loss:
+                lost = 1 + sum(LOST in event.data for event in history if event.type == EventType.RUN_RESUMED)
+                if run.journal.silent or lost > (limits.retries or 0):
+                    raise Failure(loss.error, loss) from loss
+                run.go_on_elsewhere("worker")
+                run.journal.emit(
+                    EventType.RUN_RESUMED, "", {"reason": "worker", LOST: lost, "error": loss.error}
+                )
+
+    async def close(self) -> None:
+        if self._open is not None:
+            await self._open[1].close()
+            self._open = None
+
+    # --- workers --------------------------------------------------------------------
+
+    @property
+    def workers(self) -> list[WorkerProcess]:
+        """The worker processes that live now."""
+        return [] if self._open is None else self._open[1].workers
+
+    async def describe(self, reference: str, *, name: str = "") -> DescribedFlow:
+        """The flow of a reference, as `Loader.load` takes it, without importing its code here.
+
+        Its runs are executed by this executor. Raises SettingsError.
+        """
+        from penstock.engine.described import DescribedFlow
+        from penstock.executors.subprocess.messages import Describe, Described, Refused
+
+        line, staff = self._opened()
+        async with line.place(reference):
+            worker = await staff.hire(f"of {reference}")
+            revision, usable = "", False
+            try:
+                worker.send(Describe(reference, name))
+                report = await worker.receive()
+                match report:
+                    case Described():
+                        flow = DescribedFlow.of(decode(report.description), executor=self.name)
+                        revision, usable = flow.revision, True
+                        return flow
+                    case Refused():
+                        usable = True
+                        raise SettingsError(report.message, remedy=report.remedy)
+                    case _:
+                        raise SettingsError(f"loading `{reference}` ended the worker that did it")
+            finally:
+                staff.give_back(worker, revision=revision, usable=usable and bool(revision))
+
+    async def _execute(
+        self,
+        flow: Flow,
+        run: LiveRun,
+        inputs: Mapping[str, Payload],
+        kept: Kept,
+        history: list[Event],
+        limits: WorkerLimits,
+    ) -> Payload:
+        from penstock.executors.subprocess.assignment import Assignment
+
+        line, staff = self._opened()
+        async with self._place(line, flow, run):
+            worker = await staff.hire(flow.revision)
+            assignment = Assignment(run, worker, limits=limits, grace=self._grace)
+            try:
+                order = Execute(
+                    fid=run.fid,
+                    document=encode(flow.document()),
+                    values=encode(dict(await kept.values())),
+                    inputs=encode(dict(inputs)),
+                    history=pack_events(history),
+                    mark=assignment.mark,
+                    memory_bytes=limits.memory_bytes,
+                )
+                return await assignment.carry_out(order)
+            finally:
+                staff.give_back(worker, usable=assignment.usable)
+
+    @asynccontextmanager
+    async def _place(self, line: Line, flow: Flow, run: LiveRun) -> AsyncIterator[None]:
+        """A place among the workers; a run that is in the line for long says that it waits."""
+        timer = run.clock.call_later(PATIENCE_SECONDS, lambda: run.wait_elsewhere(None, pinned=True))
+        try:
+            async with line.place(flow.name):
+                timer.cancel()
+                run.go_on_elsewhere("worker")
+                yield
+        finally:
+            timer.cancel()
+
+    def _opened(self) -> tuple[Line, Staff]:
+        if self._open is None:
+            from penstock.executors.subprocess.staff import Staff, usable_cores
+
+            workers = self._workers or usable_cores()
+            staff = Staff(
+                most=workers,
+                spare=self._spare,
+                most_runs=self._most_runs,
+                idle_seconds=self._idle_seconds,
+                environment=clean_environment(os.environ, self._environ),
+                kinds=self._kinds,
+            )
+            self._open = Line(workers), staff
+        return self._open
+
+
+def _joined(own: WorkerLimits, default: WorkerLimits) -> WorkerLimits:
+    """What a flow sets, and the defaults for the rest."""
+    return WorkerLimits(
+        memory_bytes=default.memory_bytes if own.memory_bytes is None else own.memory_bytes,
+        timeout=default.timeout if own.timeout is None else own.timeout,
+        retries=default.retries if own.retries is None else own.retries,
+    )
+

@@ -1,0 +1,43 @@
+"""One client in each of the two worlds, so that every test is about both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from inspect import isawaitable
+from typing import Any
+
+import httpx
+import pytest
+from tests.client.fake_host import FakeHost
+
+from penstock.client import AsyncClient, Client
+from penstock.core.duration import Duration
+from penstock.core.policies import Retry
+
+AT_ONCE = Retry(attempts=4, delay=Duration(0))
+URL = "http://host.test:8370"
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    return FakeHost()
+
+
+@pytest.fixture(params=["blocking", "awaited"])
+async def client(request: pytest.FixtureRequest, host: FakeHost) -> AsyncIterator[Any]:
+    transport = httpx.MockTransport(host)
+    if request.param == "blocking":
+        with Client(URL, token="t0", retry=AT_ONCE, transport=transport) as blocking:
+            yield blocking
+    else:
+        async with AsyncClient(URL, token="t0", retry=AT_ONCE, transport=transport) as awaited:
+            yield awaited
+
+
+async def had(value: Any) -> Any:
+    """What a call of either client comes to; of one that finds items, all of them."""
+    if isawaitable(value):
+        return await value
+    if isinstance(value, AsyncIterator):
+        return [item async for item in value]
+    return list(value) if isinstance(value, Iterator) else value
