@@ -11,15 +11,18 @@ from penstock.version import __version__
 
 if TYPE_CHECKING:
     from penstock.core.duration import Duration
-    from penstock.core.errors import NodeError, PenstockError
+    from penstock.core.errors import Denied, LockExpired, NodeError, PenstockError
     from penstock.core.events import Event, EventType
+    from penstock.core.locks import Decision
     from penstock.core.payload import Error
     from penstock.core.policies import Backoff, OnError, Retry, Strategy
     from penstock.core.ports import Emit, Port
+    from penstock.core.reason import Reason
     from penstock.core.states import RunState
     from penstock.engine.context import ControlContext, NodeContext, StepContext
     from penstock.engine.function import node
     from penstock.engine.kind import Action, Control, FieldError, Inputs, Outputs, Trigger, field
+    from penstock.engine.locks.candidate import Candidate
     from penstock.engine.pyflow import flow
     from penstock.engine.resident.resident import Resident
     from penstock.engine.resident.symbol import Status, Symbol
@@ -33,8 +36,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "Action": "penstock.engine.kind",
     "Backoff": "penstock.core.policies",
+    "Candidate": "penstock.engine.locks.candidate",
     "Control": "penstock.engine.kind",
     "ControlContext": "penstock.engine.context",
+    "Decision": "penstock.core.locks",
+    "Denied": "penstock.core.errors",
     "Duration": "penstock.core.duration",
     "Emit": "penstock.core.ports",
     "Error": "penstock.core.payload",
@@ -43,12 +49,14 @@ _HOMES = {
     "FieldError": "penstock.engine.kind",
     "Context": "penstock.engine.strand",
     "Inputs": "penstock.engine.kind",
+    "LockExpired": "penstock.core.errors",
     "NodeContext": "penstock.engine.context",
     "NodeError": "penstock.core.errors",
     "OnError": "penstock.core.policies",
     "Outputs": "penstock.engine.kind",
     "PenstockError": "penstock.core.errors",
     "Port": "penstock.core.ports",
+    "Reason": "penstock.core.reason",
     "Resident": "penstock.engine.resident.resident",
     "Retry": "penstock.core.policies",
     "Run": "penstock.engine.run",
@@ -71,9 +79,12 @@ _HOMES = {
 __all__ = [
     "Action",
     "Backoff",
+    "Candidate",
     "Context",
     "Control",
     "ControlContext",
+    "Decision",
+    "Denied",
     "Duration",
     "Emit",
     "Error",
@@ -81,12 +92,14 @@ __all__ = [
     "EventType",
     "FieldError",
     "Inputs",
+    "LockExpired",
     "NodeContext",
     "NodeError",
     "OnError",
     "Outputs",
     "PenstockError",
     "Port",
+    "Reason",
     "Resident",
     "Retry",
     "Run",

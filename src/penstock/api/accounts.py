@@ -33,19 +33,42 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     csrf_token: str = ""
 
 
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes one's own password. The other sessions end."""
+
+    old: str
+    new: str
+
+    def __repr__(self) -> str:
+        """Without the passwords: they must not reach a log by accident."""
+        return "NewPassword(…)"
+
+
 class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Makes a token of one's own. expires_in: seconds from now, None for never."""
+    """Makes a token.
+
+    expires_in: seconds from now, None for never. permission: what it is good for at most. user:
+    by name, whose it is; empty for one's own, and others' for administrators alone.
+    """
 
     name: str
     expires_in: float | None = None
+    permission: str = "admin"
+    user: str = ""
 
 
 class TokenView(msgspec.Struct, frozen=True, kw_only=True):
-    """A token. secret: what is sent to authenticate; in the answer that makes it, and never again."""
+    """A token, or a session.
+
+    kind: `api` or `session`. user: by name, whose it is. permission: what it is good for at most.
+    secret: what is sent to authenticate; in the answer that makes it, and never again.
+    """
 
     id: str
     name: str
+    kind: str = "api"
     user: str = ""
+    permission: str = "admin"
     created: Moment | None = None
     expires: Moment | None = None
     secret: str = ""
@@ -84,18 +107,35 @@ class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class UserView(msgspec.Struct, frozen=True, kw_only=True):
+    """A user. groups: by name, whoever put them there. roles: their own. password: whether one is set.
+
+    identities: the accounts of identity providers that are this user, as `ISSUER SUBJECT`.
+    """
+
     id: str
     name: str
     email: str = ""
     active: bool = True
     groups: list[str] = []
     roles: list[str] = []
+    password: bool = False
+    identities: list[str] = []
     created: Moment | None = None
 
 
 class NewGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
+    description: str = ""
     roles: list[str] = []
+
+
+class GroupChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes a group; a field that is left out stays as it is. add, remove: users, by name."""
+
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    roles: list[str] | msgspec.UnsetType = msgspec.UNSET
+    add: list[str] = []
+    remove: list[str] = []
 
 
 class GroupView(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,33 +143,40 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    description: str = ""
     roles: list[str] = []
     members: list[str] = []
+    created: Moment | None = None
 
 
 class NewGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Gives a user or a group a permission: `view`, `launch`, `operate` or `admin`.
+    """Gives a permission: `view`, `launch`, `operate` or `admin`.
 
-    subject: `user:NAME`, `group:NAME`. resource: `host`, `flow:NAME`, `flow:*`, `events:NAME`
-    or `events:*`.
+    subject: `user:NAME`, `group:NAME`, `role:NAME`, or `anyone`. resource: `host`, `flow:NAME`,
+    `flow:*`, `events:NAME` or `events:*`. namespace: of the hosts where it holds, `*` for all.
     """
 
     subject: str
     permission: str
     resource: str
+    namespace: str = "*"
 
 
 class GrantView(msgspec.Struct, frozen=True, kw_only=True):
+    """A permission that somebody has on something; the fields are those of NewGrant."""
+
     id: str
     subject: str
     permission: str
     resource: str
+    namespace: str = "*"
     created: Moment | None = None
 
 
 class AuditView(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the audit trail: who did what to what, from where, and how it went."""
 
+    number: int
     at: Moment
     who: str
     action: str

@@ -10,7 +10,7 @@ from penstock.auth.pause import pause
 from penstock.auth.permission import Permission, Resource, strongest
 from penstock.auth.picture import Picture
 from penstock.auth.principal import ANONYMOUS, Principal, Via
-from penstock.auth.records import Grant, Group, Token, TokenKind, User
+from penstock.auth.records import Token, TokenKind, User
 from penstock.auth.rights import NOTHING, Rights
 from penstock.core.catalog import Collection
 from penstock.core.errors import StoreError
@@ -175,14 +175,6 @@ class Directory:
         """The name of a user, such as the launcher of a run; the id of one who is gone."""
         user = self.picture.get(User, id_)
         return user.name if user else id_
-
-    def subject(self, grant: Grant) -> str:
-        """Whose grant it is, by name: `user:ada`, `group:staff`, `role:night`, `anyone`."""
-        sort, _, id_ = grant.subject.partition(":")
-        if sort == "user":
-            return f"user:{self.name_of(id_)}"
-        group = self.picture.get(Group, id_)
-        return f"group:{group.name}" if sort == "group" and group else grant.subject
 
     def listen(self, listener: Callable[[], object]) -> Callable[[], None]:
         """Have a function called after each change; what is returned ends that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.auth.ledger import grants_of
+from penstock.auth.ledger import grants_of, meant
 from penstock.auth.permission import Permission, Resource, Scope
 from penstock.auth.picture import ANYONE
 from penstock.auth.records import EVERYWHERE, Grant, Group, User, dropped, kept, new_id
@@ -103,9 +103,9 @@ def _subject(picture: Picture, text: str) -> str:
     if text == ANYONE:
         return ANYONE
     if sort == "user" and name:
-        return f"user:{picture.find(User, name.lower()).id}"
+        return f"user:{meant(picture, User, name, field='subject').id}"
     if sort == "group" and name:
-        return f"group:{picture.find(Group, name.lower()).id}"
+        return f"group:{meant(picture, Group, name, field='subject').id}"
     if sort == "role" and NAME.fullmatch(name):
         if name in ROLES:
             raise AccountError(

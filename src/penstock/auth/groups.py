@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from penstock.auth.ledger import check_line, checked_name, grants_of, known_roles
+from penstock.auth.ledger import check_line, checked_name, grants_of, known_roles, meant
 from penstock.auth.records import Group, User, dropped, kept, new_id
 from penstock.core.errors import AccountError
 
@@ -74,11 +74,11 @@ class Groups:
                 roles=before.roles if roles is UNSET else known_roles(picture, roles),
             )
             writes = [] if after == before else [kept(after, revision=picture.revision(before))]
-            for user in [picture.find(User, name.lower()) for name in add]:
+            for user in [meant(picture, User, name, field="add") for name in add]:
                 if before.id not in user.groups:
                     joined = msgspec.structs.replace(user, groups=(*user.groups, before.id))
                     writes.append(kept(joined, revision=picture.revision(user)))
-            for user in [picture.find(User, name.lower()) for name in remove]:
+            for user in [meant(picture, User, name, field="remove") for name in remove]:
                 left = msgspec.structs.replace(
                     user,
                     groups=tuple(id_ for id_ in user.groups if id_ != before.id),

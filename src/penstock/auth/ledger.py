@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from penstock.auth.picture import Picture
-from penstock.auth.records import Grant, Group
+from penstock.auth.records import Grant, Group, RecordT
 from penstock.core.catalog import Entry
-from penstock.core.errors import AccountError, StoreConflict
+from penstock.core.errors import AccountError, EntryNotFound, StoreConflict
 from penstock.core.problems import suggest
 
 if TYPE_CHECKING:
@@ -126,8 +126,16 @@ def known_roles(picture: Picture, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def group_ids(picture: Picture, names: Sequence[str]) -> tuple[str, ...]:
-    """The ids of groups. Raises EntryNotFound."""
-    return tuple(sorted({picture.find(Group, name.lower()).id for name in names}))
+    """The ids of groups. Raises AccountError for one that is not there."""
+    return tuple(sorted({meant(picture, Group, name, field="groups").id for name in names}))
+
+
+def meant(picture: Picture, sort: type[RecordT], name: str, *, field: str) -> RecordT:
+    """The user or group that a field means. Raises AccountError where there is none."""
+    try:
+        return picture.find(sort, name.lower())
+    except EntryNotFound as error:
+        raise AccountError(error.message, field=field, remedy=error.remedy) from None
 
 
 def grants_of(picture: Picture, subject: str) -> list[Grant]:

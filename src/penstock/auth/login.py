@@ -45,7 +45,32 @@ class Logins:
         address: where they come from. agent: what with. Raises LoginRefused, which does not tell
         whether the name exists, LoginLimited, and StoreError.
         """
-        name = name.strip().lower()
+        user = await self._proven(name.strip().lower(), password, address)
+        if self._passwords.stale(user.password):
+            await self._users.rehash(user, password)
+        return await self.admit(user, address=address, agent=agent)
+
+    async def confirm(self, user: User, password: str, *, address: str = "") -> None:
+        """Make sure that who is logged in knows the password, too. Raises as `login` does."""
+        await self._proven(user.name, password, address)
+
+    async def admit(self, user: User, *, address: str = "", agent: str = "", by: str = "") -> Issued:
+        """A session for somebody who has proved to be this user. by: what with, but for a password."""
+        issued = await self._tokens.begin_session(user, name=agent or "a browser")
+        detail = f"session {issued.token.id}{f' by {by}' if by else ''}"
+        await self._trail.record(Act.LOGIN, who=user.name, address=address, detail=detail)
+        return issued
+
+    async def logout(self, principal: Principal, *, address: str = "") -> None:
+        """End the session, or the token, that somebody has shown."""
+        user = self._directory.picture.get(User, principal.id)
+        own = self._directory.picture.tokens_of(user) if user else []
+        await self._tokens.revoke(token for token in own if token.id == principal.credential)
+        detail = f"session {principal.credential}"
+        await self._trail.record(Act.LOGOUT, who=principal.name, address=address, detail=detail)
+
+    async def _proven(self, name: str, password: str, address: str) -> User:
+        """The user whose name and password these are."""
         wait = self._attempts.wait(name, address)
         if wait > 0:
             await self._refused(name, address, "too many attempts")
@@ -65,24 +90,7 @@ class Logins:
                 remedy="check both; an administrator sets a new password",
             )
         self._attempts.succeeded(name, address)
-        if self._passwords.stale(user.password):
-            await self._users.rehash(user, password)
-        return await self.admit(user, address=address, agent=agent)
-
-    async def admit(self, user: User, *, address: str = "", agent: str = "", by: str = "") -> Issued:
-        """A session for somebody who has proved to be this user. by: what with, but for a password."""
-        issued = await self._tokens.begin_session(user, name=agent or "a browser")
-        detail = f"session {issued.token.id}{f' by {by}' if by else ''}"
-        await self._trail.record(Act.LOGIN, who=user.name, address=address, detail=detail)
-        return issued
-
-    async def logout(self, principal: Principal, *, address: str = "") -> None:
-        """End the session, or the token, that somebody has shown."""
-        user = self._directory.picture.get(User, principal.id)
-        own = self._directory.picture.tokens_of(user) if user else []
-        await self._tokens.revoke(token for token in own if token.id == principal.credential)
-        detail = f"session {principal.credential}"
-        await self._trail.record(Act.LOGOUT, who=principal.name, address=address, detail=detail)
+        return user
 
     async def _refused(self, name: str, address: str, why: str) -> None:
         await self._trail.record(

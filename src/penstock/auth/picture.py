@@ -136,6 +136,12 @@ class Picture:
         grants = (grant for subject in subjects for grant in self._granted.get(subject, {}).values())
         return rights_of(roles, grants, namespace=namespace)
 
+    def subject(self, grant: Grant) -> str:
+        """Whose grant it is, as people write it: `user:ada`, `group:staff`, `role:night`, `anyone`."""
+        sort, _, id_ = grant.subject.partition(":")
+        held_by = self.get(User, id_) if sort == "user" else self.get(Group, id_)
+        return f"{sort}:{held_by.name}" if held_by else grant.subject
+
     def _put(self, record: Record) -> None:
         sort = type(record)
         self._records[sort][record.id] = record

@@ -44,6 +44,8 @@ def follow(line: Line, fid: str, *, after: int, types: tuple[str, ...], node: st
                 failures = 0
                 if notice.type == END:
                     return
+                if not notice.data:
+                    continue  # a heartbeat, of which httpx-sse makes an empty message
                 event = event_of(_flat(notice.data))
                 if event.seq > after:
                     after = event.seq

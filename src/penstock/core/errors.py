@@ -17,6 +17,7 @@
     │   └── NonDeterminism   a replay met code or a graph that changed under it
     ├── RunNotFound
     ├── RunBusy              another process executes this run
+    ├── RetryRefused         a run cannot be retried from there, or with these inputs
     ├── LockError            a candidate could not release a lock
     │   ├── LockNotFound
     │   ├── LockClosed       it was released or has expired, or its run went on without it
@@ -251,6 +252,18 @@ class CandidateInvalid(LockError):
         super().__init__(
             f"the candidate does not fit the lock:\n{lines}", fid=fid, lid=lid, remedy=remedy
         )
+
+
+class RetryRefused(PenstockError):
+    """A run cannot be retried like this. `node` and `port` are at fault, where one of them is."""
+
+    def __init__(
+        self, message: str, *, fid: str = "", node: str = "", port: str = "", remedy: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.fid = fid
+        self.node = node
+        self.port = port
 
 
 class StoreError(PenstockError):

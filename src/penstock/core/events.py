@@ -15,9 +15,11 @@ class EventType(StrEnum):
     RUN_STARTED = "run.started"
     """flow, revision, inputs; retry_of when it repeats another run; trace: its `traceparent`."""
     RUN_WAITING = "run.waiting"
-    """until: epoch seconds, or None when it waits for people alone."""
+    """until: epoch seconds, or None when it waits for people alone; for: `worker` when all are busy."""
     RUN_RESUMED = "run.resumed"
-    """reason: `timer`, `candidate`, `activity`, `recovery` or `restart` (then `restart`: its number)."""
+    """reason: `timer`, `candidate`, `activity`, `recovery`, `restart` (then `restart`: its number), or
+    `worker`: it has got one (then, in the place of one that it lost, `lost`: how many so far, and
+    `error`)."""
     RUN_COMPLETED = "run.completed"
     """result, duration_ms; failures: the nodes that failed under `continue`."""
     RUN_FAILED = "run.failed"

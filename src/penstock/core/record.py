@@ -202,7 +202,7 @@ class RunRecord(msgspec.Struct):
             self.restarts = int(event.data.get("restart", self.restarts + 1))
             self.nodes, self.processes = {}, {}
             return
-        if event.data.get("reason") == "recovery":
+        if event.data.get("reason") == "recovery" or "lost" in event.data:
             for node in self.nodes.values():
                 # The process that ran it is gone: it was cut off, and will start again.
                 if node.state is NodeState.RUNNING and not node.processes:

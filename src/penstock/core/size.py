@@ -23,6 +23,9 @@ _UNITS: Final = {
 _SIZE: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
 _LARGEST: Final = 2**60
 
+FORMS: Final = "512MiB, 2GiB, 500MB or a number of bytes"
+"""What to write, for people."""
+
 
 def parse_size(value: object) -> int:
     """Bytes. A single letter is a power of 1024, as systemd reads it.
@@ -31,7 +34,7 @@ def parse_size(value: object) -> int:
     """
     size = _bytes(value)
     if size is None or not 0 < size <= _LARGEST:
-        raise ValueError(f"`{value!s:.60}` is not a size; write 512MiB, 2GiB, 500MB or a number of bytes")
+        raise ValueError(f"`{value!s:.60}` is not a size; write {FORMS}")
     return size
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from penstock.core.errors import DocumentError
 from penstock.core.policies import Backoff, OnError, Record, Retry, Strategy, WorkerLimits
 from penstock.core.problems import nearest, suggest
-from penstock.core.size import parse_size
+from penstock.core.size import FORMS, parse_size
 from penstock.core.spec import Settings
 from penstock.core.store import INLINE
 from penstock.document.fields import Fields
-from penstock.document.findings import describe
+from penstock.document.findings import Findings, describe
 
 if TYPE_CHECKING:
     from penstock.core.problems import Path
-    from penstock.document.findings import Findings
 
 _MOST_ATTEMPTS: Final = 1_000_000
-
-_SIZES: Final = "write 512MiB, 2GiB, 500MB or a number of bytes"
 
 SPELLINGS: Final = {
     "stop": Strategy.STOP,
@@ -95,9 +94,20 @@ def read_executor(fields: Fields) -> tuple[str, WorkerLimits | None]:
     inner.close(hints={"name": "did you mean `kind`?"})
     limits = {field: item for field, item in given.items() if item is not None}
     if name == INLINE and limits:
-        hint = "say `kind: subprocess`, or leave the limits out"
-        inner.report(min(limits).removesuffix("_bytes"), "an inline run has no worker to limit", hint=hint)
+        field = min(limits).removesuffix("_bytes")
+        hint = "say `kind: subprocess`, or leave it out"
+        inner.report(field, "an inline run has no worker to limit", hint=hint)
     return name, WorkerLimits(**limits)  # type: ignore[arg-type]
+
+
+def executor_of(value: str | Mapping[str, Any]) -> tuple[str, WorkerLimits]:
+    """The same for a flow in Python. Raises DocumentError."""
+    findings = Findings()
+    given = value if isinstance(value, str) else dict(value)
+    name, worker = read_executor(Fields({"executor": given}, (), findings))
+    if findings.problems:
+        raise DocumentError(findings.problems)
+    return name or INLINE, worker or WorkerLimits()
 
 
 def _size(fields: Fields, name: str) -> int | None:
@@ -107,7 +117,7 @@ def _size(fields: Fields, name: str) -> int | None:
     try:
         return parse_size(value)
     except ValueError:
-        fields.findings.expected("a size", value, fields.at(name), hint=_SIZES)
+        fields.findings.expected("a size", value, fields.at(name), hint=f"write {FORMS}")
         return None
 
 

@@ -179,6 +179,7 @@ class Execution:
                 observer=self.runtime.observer,
                 inspector=self.runtime.inspector,
                 locks=self.locks,
+                edited=self.given.edited,
             )
             try:
                 await self._ask(live)

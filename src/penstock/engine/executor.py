@@ -89,6 +89,10 @@ class Executors:
             )
         return found
 
+    def named(self, name: str) -> Executor:
+        """The executor of this name. Raises KeyError."""
+        return self._named[name]
+
     def here(self, flow: Flow) -> bool:
         """Whether the runs of a flow are executed in this process, so that its nodes are needed here."""
         return self.of(flow) is self._here

@@ -51,6 +51,8 @@ async def fire(
     state_key = name
     if branch:
         name = f"{name}#{'.'.join(map(str, branch))}"
+    if run.edited:
+        inputs = {**inputs, **run.edited.get(name, {})}
 
     async def attempt(number: int) -> Payload:
         context: NodeContext | None = None

@@ -100,7 +100,7 @@ class Journal:
         if self.closed:
             return
         if self.redactor is not None:
-            shown = self.redactor.event(data)
+            shown = self.redactor.event(data, of_lock=type[:5] == "lock.")
             # A replay must know that this is not what the node sent.
             data = shown if shown == data else shown | {"masked": True}
         self.closed = type in TERMINAL

@@ -9,7 +9,6 @@ import msgspec
 
 from penstock.core.errors import KeyTaken, StoreAway
 from penstock.core.events import Event, EventType
-from penstock.core.payload import Payload
 from penstock.core.states import RunState
 from penstock.core.store import INLINE, RunRow
 from penstock.engine.locks.initial import Given
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     """What a run begins with, beside its flow.
 
-    given: the inputs, as the flow has accepted them, and those it has yet to ask for. launcher, key: see RunRow. trace: the W3C
-    `traceparent` that it belongs to. facts: what else its first event says. past: what
-    another run has done, which this one need not do again.
+    given: the inputs, as the flow has accepted them, and those it has yet to ask for. launcher,
+    key: see RunRow. trace: the W3C `traceparent` that it belongs to. facts: what else its first
+    event says. past: what another run has done, which this one need not do again.
     """
 
     fid: str
@@ -111,6 +110,8 @@ def _started(flow: Flow, beginning: Beginning, trace: str) -> dict[str, Any]:
         "inputs": dict(beginning.given.inputs),
         **beginning.facts,
     }
+    if beginning.given.edited:
+        started["edited"] = dict(beginning.given.edited)
     if beginning.given.missing:
         started["missing"] = list(beginning.given.missing)
     if beginning.launcher:

@@ -42,6 +42,7 @@ SETTLE_SECONDS: Final = 0.005
 """How long a run must have nothing to do before it counts as waiting."""
 
 
+_NO_EDITS: Final[Mapping[str, Mapping[str, Payload]]] = {}
 _NO_CALLS: Final[Mapping[str, Syscall]] = {}
 
 
@@ -56,7 +57,7 @@ class LiveRun:
     asleep nor waiting for children. unstarted: workers that were called and have not
     begun. open_resources: processes that hold some. limits: attempts with a time limit,
     which would be lost with the run's memory. pinned: what executes it elsewhere holds something
-    of that sort. elsewhere: passes words on to it. A run whose busy and unstarted are 0 while timers are set only waits.
+    of that sort. A run whose busy and unstarted are 0 while timers are set only waits.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class LiveRun:
         syscalls: Mapping[str, Syscall] = _NO_CALLS,
         inspector: Inspector | None = None,
         locks: Locks | None = None,
+        edited: Mapping[str, Mapping[str, Payload]] = _NO_EDITS,
     ) -> None:
         self.fid = fid
         self.flow = flow
         self.journal = journal
         self.clock = clock
         self.replay = replay
+        self.edited = edited
         self.probe = probe
         self.observer = observer
         self.inspector = inspector
@@ -99,7 +102,6 @@ class LiveRun:
         self.open_resources = 0
         self.limits = 0
         self.pinned = False
-        self.elsewhere: Callable[[str], None] | None = None
         self.waiting = False
         self.stopped = False
         self.deadline: float | None = None
@@ -220,9 +222,9 @@ class LiveRun:
             return
         self._begin_to_wait(until)
 
-    def _begin_to_wait(self, until: float | None) -> None:
+    def _begin_to_wait(self, until: float | None, **facts: str) -> None:
         self.waiting = True
-        self.journal.emit(EventType.RUN_WAITING, "", {"until": until})
+        self.journal.emit(EventType.RUN_WAITING, "", {"until": until, **facts})
         self.journal.change(state=RunState.WAITING, wake_at=until)
         if self.observer is not None:
             self.observer.run_changed(self.subject, RunState.WAITING)
@@ -230,13 +232,19 @@ class LiveRun:
             self._on_waiting(self)
 
     def wait_elsewhere(self, until: float | None, *, pinned: bool) -> None:
-        """What executes the run elsewhere says that it only waits."""
+        """What executes the run elsewhere says that it only waits; see `wait`."""
         if self.waiting or self.journal.failed or self.journal.closed:
             return
         self.pinned = pinned
-        if until is not None:
-            self._asleep[self] = until
-        self._begin_to_wait(until)
+        self._asleep[self] = math.inf if until is None else until
+        self._begin_to_wait(self.wake_at)
+
+    def wait_in_line(self) -> None:
+        """What will execute the run elsewhere is busy with others. It is due at any moment."""
+        if self.waiting or self.journal.failed or self.journal.closed:
+            return
+        self.pinned = True
+        self._begin_to_wait(self.clock.now(), **{"for": "worker"})
 
     def go_on_elsewhere(self, reason: str) -> None:
         """What executes the run elsewhere goes on with it."""

@@ -19,6 +19,8 @@ from penstock.core.duration import Duration
 from penstock.core.payload import Payload
 from penstock.core.policies import OnError
 from penstock.core.spec import DEFAULT_NAMESPACE, Settings
+from penstock.core.store import INLINE
+from penstock.document.policies import executor_of
 from penstock.engine.docstrings import docstring_of
 from penstock.engine.program import Program
 from penstock.engine.signature import Signature
@@ -126,7 +128,7 @@ def flow(
     tags: Sequence[str] = (),
     timeout: Duration | float | str | None = None,
     on_error: OnError | None = None,
-    executor: str = "inline",
+    executor: str | Mapping[str, Any] = INLINE,
 ) -> Callable[[Callable[..., Coroutine[Any, Any, R]]], PythonFlow[..., R]]: ...
 
 
@@ -139,13 +141,14 @@ def flow(
     tags: Sequence[str] = (),
     timeout: Duration | float | str | None = None,
     on_error: OnError | None = None,
-    executor: str = "inline",
+    executor: str | Mapping[str, Any] = INLINE,
 ) -> Any:
     """Make a durable flow of an async function whose first parameter is its context.
 
     The other parameters are the flow's inputs: their hints become JSON Schema, the docstring
     says what they are. timeout bounds the whole run. author, tags: shown with the flow; the
-    author is otherwise its module's `__author__`. executor: where its runs are executed.
+    author is otherwise its module's `__author__`. executor: where its runs are executed, as a
+    document's `settings` say it: `"subprocess"`, or `{"kind": "subprocess", "memory": "512MiB"}`.
     """
     if isinstance(tags, str):
         raise TypeError(f"tags are a list: write tags=[{tags!r}]")
@@ -154,7 +157,10 @@ def flow(
         if not inspect.iscoroutinefunction(wrapped):
             raise TypeError(f"a flow is an async function; write `async def {wrapped.__name__}(ctx, …)`")
         limit = None if timeout is None else Duration.parse(timeout)
-        settings = Settings(timeout=limit, on_error=on_error or OnError(), executor=executor)
+        where, worker = executor_of(executor)
+        settings = Settings(
+            timeout=limit, on_error=on_error or OnError(), executor=where, worker=worker
+        )
         return PythonFlow(wrapped, name=name, author=author, tags=tags, settings=settings)
 
     return wrap if function is None else wrap(function)

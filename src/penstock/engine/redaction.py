@@ -22,6 +22,9 @@ _STRUCTURE: Final = frozenset(
 )  # fmt: skip
 """Fields of events that name parts of the flow, never what travelled through it."""
 
+_OF_LOCK: Final = frozenset({"by", "expires", "id", "lock", "name", "reason", "release_timeout"})
+"""The same in events of locks."""
+
 _BY_NAME: Final = frozenset({"inputs", "outputs", "state"})
 """Fields whose keys are names from the flow: only what stands under them is masked."""
 
@@ -47,9 +50,12 @@ class Redactor:
             return self
         return Redactor([*self._texts, *other._texts])
 
-    def event(self, data: dict[str, Any]) -> dict[str, Any]:
+    def event(self, data: dict[str, Any], *, of_lock: bool = False) -> dict[str, Any]:
         """The data of an event, masked; what a replay finds its way by stays."""
-        return {name: self._field(name, value) for name, value in data.items()}
+        kept = _OF_LOCK if of_lock else _STRUCTURE
+        return {
+            name: value if name in kept else self._field(name, value) for name, value in data.items()
+        }
 
     def text(self, text: str) -> str:
         """The text, masked."""
@@ -78,8 +84,6 @@ class Redactor:
         return self._error(value) if kind is Error else value
 
     def _field(self, name: str, value: Payload) -> Payload:
-        if name in _STRUCTURE:
-            return value
         if name in _BY_NAME and type(value) is dict:
             return {key: self.payload(item) for key, item in value.items()}
         return self.payload(value)

@@ -16,9 +16,9 @@ from penstock.core.errors import (
     StoreError,
     StoreLost,
 )
-from penstock.core.events import Event, EventType
+from penstock.core.events import Event
 from penstock.core.locks import Decision, LockRecord
-from penstock.core.payload import Error, Payload
+from penstock.core.payload import Payload
 from penstock.core.store import EVERY_RUN, RunQuery, RunRow, Store
 from penstock.engine.clock import SystemClock
 from penstock.engine.ends import Ends
@@ -29,13 +29,14 @@ from penstock.engine.journal import Committer, Journal, Written
 from penstock.engine.launching import Beginning, Launching
 from penstock.engine.leases import Leases
 from penstock.engine.live import no_probe
-from penstock.engine.locks.initial import Given, given, given_by
+from penstock.engine.locks.initial import Given, given
 from penstock.engine.locks.submissions import FoundLock, Submissions, submission
 from penstock.engine.observer import Observer
 from penstock.engine.outcome import outcome_of
 from penstock.engine.ownership import Ownership
 from penstock.engine.recovery import RESIDENT, Recovery
 from penstock.engine.replay import Replay
+from penstock.engine.retrying.retrying import Retry
 from penstock.engine.revisions import Revisions, ValuesOf
 from penstock.engine.run import Run
 from penstock.engine.stream import Streams
@@ -197,28 +198,30 @@ class Runtime:
             ),
         )
 
-    async def retry(self, fid: str, *, from_start: bool = False, launcher: str = "") -> Run:
+    async def retry(
+        self,
+        fid: str,
+        *,
+        from_start: bool = False,
+        node: str = "",
+        inputs: Mapping[str, Any] | None = None,
+        launcher: str = "",
+    ) -> Run:
         """Run again what a run was, as a new run that goes on from what had completed.
 
-        from_start: take nothing from what is recorded. launcher: the id of the principal who
-        wants it. Raises RunBusy for a run that has not ended.
+        from_start: take nothing from what is recorded. node: nor of this firing, and of what lies
+        behind it. inputs: what its in-ports get this time, by name; those that are left out get
+        what arrives. launcher: the id of the principal who wants it. Raises RunBusy for a run
+        that has not ended, and RetryRefused for a firing or an in-port that is not there.
         """
         row = await Run(self, fid).row()
         if not row.state.terminal:
             raise RunBusy(f"run `{fid}` has not ended", remedy=f"`penstock runs cancel {fid}` ends it")
-        events = await self.store.events(fid)
-        past = [] if from_start else [event for event in events if _succeeded(event)]
         flow = await self.revisions.of(row)
-        return await self._launching.begin(
-            flow,
-            Beginning(
-                fid=new_fid(self.clock.now()),
-                given=given_by(events),
-                launcher=launcher,
-                facts={"retry_of": fid},
-                past=tuple(past),
-            ),
-        )
+        events = await self.store.events(fid)
+        retry = Retry(flow, fid, events, from_start=from_start, node=node, inputs=inputs)
+        beginning = retry.beginning(fid=new_fid(self.clock.now()), launcher=launcher)
+        return await self._launching.begin(flow, beginning)
 
     def journal(self, fid: str, flow: Flow, *, seq: int = 0) -> Journal:
         """The journal of a run, from its event `seq` on."""
@@ -439,10 +442,3 @@ def _suspended(fid: str) -> RunSuspended:
         fid=fid,
         remedy=f"nothing is lost: `penstock runs resume {fid}` goes on",
     )
-
-
-def _succeeded(event: Event) -> bool:
-    """Whether an event belongs to what a retry need not do again."""
-    if event.type == EventType.NODE_COMPLETED:
-        return True
-    return event.type == EventType.CHILD_COMPLETED and not isinstance(event.data.get("error"), Error)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from penstock.core.duration import Duration
+from penstock.core.errors import NodeError
 from penstock.core.policies import Retry
+from penstock.core.problems import suggest
 from penstock.engine.context import StepContext
 from penstock.engine.firing import Work
 
@@ -46,6 +48,22 @@ class Step(Generic[P, R]):
         if place is None or place > len(args):
             return args, {**kwargs, self.context: context}
         return (*args[:place], context, *args[place:]), dict(kwargs)
+
+    def with_edited(
+        self, edited: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a call, with others for some of its parameters. Raises NodeError."""
+        signature = inspect.signature(self.function)
+        unknown = sorted(edited.keys() - signature.parameters.keys())
+        if unknown:
+            raise NodeError(
+                f"`{self.name}` has no parameter `{unknown[0]}`",
+                code="retry.input",
+                remedy=suggest(unknown[0], signature.parameters),
+            )
+        bound = signature.bind(*args, **kwargs)
+        bound.arguments.update(edited)
+        return bound.args, bound.kwargs
 
     @functools.cached_property
     def _context_place(self) -> int | None:

@@ -101,6 +101,8 @@ class Context(Reporter):
             context = StepContext(self._run, name, number)
             if declared.context:
                 given, named = declared.with_context(context, args, kwargs)
+            if name in self._run.edited:
+                given, named = declared.with_edited(self._run.edited[name], given, named)
             with captured(context.stdout, context.stderr):
                 if declared.is_async:
                     value = await declared.function(*given, **named)
@@ -270,7 +272,8 @@ class Context(Reporter):
         strand = self._begin()
         try:
             with self._waits():
-                return await self._run.call_flow(flow, name, inputs)
+                given = {**inputs, **self._run.edited.get(name, {})}
+                return await self._run.call_flow(flow, name, given)
         finally:
             self._end(strand)
 

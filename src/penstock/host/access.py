@@ -8,6 +8,9 @@ the browser says where a request came from, and the page repeats a token that ot
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from penstock.auth.principal import Principal
     from penstock.auth.provider import Auth
+    from penstock.auth.records import User
     from penstock.auth.tokens import Issued
     from penstock.host.api.operation import Operation
 
@@ -57,7 +61,17 @@ class Access:
         that changes something and may have been made by a page of somebody else.
         """
         principal = self.principal(request, demanded=not operation.open)
-        if operation.unsafe and principal.via is not Via.TOKEN:
+        if operation.unsafe:
+            await self.require_own_page(request, principal)
+        return principal
+
+    async def identify(self, request: Request, *, unsafe: bool) -> Principal:
+        """Who asks for a page, known or not.
+
+        unsafe: it may change something. Raises Refused with 403 as `admit` does.
+        """
+        principal = self.principal(request, demanded=False)
+        if unsafe:
             await self.require_own_page(request, principal)
         return principal
 
@@ -89,6 +103,8 @@ class Access:
 
     async def require_own_page(self, request: Request, principal: Principal) -> None:
         """Refuse what a page of somebody else may have made a browser ask. Raises Refused with 403."""
+        if principal.via is Via.TOKEN:  # no page of somebody else has it
+            return
         if _is_foreign(request):
             self.denied(request, principal, "asked by a page of another origin")
             raise Refused(
@@ -124,22 +140,16 @@ class Access:
         for another's page.
         """
         await self.require_own_page(request, ANONYMOUS)
-        try:
+        with _told():
             issued = await self._auth.logins.login(
                 name, password, address=address_of(request), agent=agent_of(request)
             )
-        except LoginRefused as error:
-            raise Refused(401, error.message, kind="login-refused", remedy=error.remedy) from None
-        except LoginLimited as error:
-            seconds = str(max(1, round(error.retry_after + 0.5)))
-            raise Refused(
-                429,
-                error.message,
-                kind="login-limited",
-                remedy=error.remedy,
-                headers=[("Retry-After", seconds)],
-            ) from None
         return await self.enter(request, issued)
+
+    async def confirm(self, request: Request, user: User, password: str) -> None:
+        """Make sure that who asks knows the password of a user. Raises Refused with 401 or 429."""
+        with _told():
+            await self._auth.logins.confirm(user, password, address=address_of(request))
 
     async def enter(self, request: Request, issued: Issued) -> tuple[Principal, Headers]:
         """Give a session that was opened to the browser, instead of the one it has."""
@@ -219,10 +229,28 @@ async def _form_token(request: Request) -> str | None:
     """The token of a form; None where there is none, or where the form is streamed."""
     if media_type(request) != _URLENCODED:
         return None
-    if int(request.headers.get("content-length", _FORM_BYTES + 1)) > _FORM_BYTES:
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > _FORM_BYTES:
         return None
     fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=None)
     return fields.get(CSRF_FIELD, [None])[0]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Within it, a login that comes to nothing is a Refused."""
+    try:
+        yield
+    except LoginRefused as error:
+        raise Refused(401, error.message, kind="login-refused", remedy=error.remedy) from None
+    except LoginLimited as error:
+        raise Refused(
+            429,
+            error.message,
+            kind="login-limited",
+            remedy=error.remedy,
+            headers=[("Retry-After", str(max(1, math.ceil(error.retry_after))))],
+        ) from None
 
 
 def _unauthenticated(message: str, more: str = "") -> Refused:

@@ -19,6 +19,7 @@ STATUSES: Final[Mapping[type[errors.PenstockError], int]] = {
     errors.InputError: 422,
     errors.PayloadError: 422,
     errors.CandidateInvalid: 422,
+    errors.AccountError: 422,
     errors.EntryNotFound: 404,
     errors.RunNotFound: 404,
     errors.LockNotFound: 404,
@@ -113,6 +114,8 @@ def _faults(error: errors.PenstockError) -> Sequence[Fault]:
     if isinstance(error, errors.InputError):
         pairs = zip(error.problems, error.paths, strict=True)
         return [Fault(detail=line, pointer=to_pointer(("inputs", *path))) for line, path in pairs]
+    if isinstance(error, errors.AccountError):
+        return [Fault(detail=error.message, pointer=to_pointer((error.field,)))]
     if isinstance(error, errors.CandidateInvalid):
         return [Fault(detail=reason.detail, pointer=reason.pointer) for reason in error.reasons]
     return ()

@@ -37,7 +37,7 @@ class Shelf:
     """
 
     def __init__(self, resident: Resident, given: Iterable[Flow] = ()) -> None:
-        self._resident = resident
+        self.resident = resident
         self._given: dict[str, Flow] = {}
         for flow in given:
             if flow.name in self._given:
@@ -58,7 +58,7 @@ class Shelf:
         if given is not None:
             return Served(name=name, flow=given)
         try:
-            return Served(name=name, flow=self._resident.flow(name))
+            return Served(name=name, flow=self.resident.flow(name))
         except EntryNotFound:
             return None
         except DocumentError as error:
@@ -66,4 +66,4 @@ class Shelf:
 
     def _kept(self) -> Iterator[str]:
         """The names of the flow specs of the namespace, broken ones among them."""
-        return (report.name for report in self._resident.reports if report.kind == "flow")
+        return (report.key for report in self.resident.reports if report.kind == "flow")

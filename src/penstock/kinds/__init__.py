@@ -47,6 +47,8 @@ KINDS: Final[dict[str, str]] = {
     "router": "penstock.kinds.http.router:Router",
     "http.webhook": "penstock.kinds.http.webhook:Webhook",
     "webhook": "penstock.kinds.http.webhook:Webhook",
+    "control.lock": "penstock.kinds.lock:Lock",
+    "lock": "penstock.kinds.lock:Lock",
     "control.for": "penstock.kinds.looping:Loop",
     "control.loop": "penstock.kinds.looping:Loop",
     "for": "penstock.kinds.looping:Loop",

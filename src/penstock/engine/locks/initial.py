@@ -26,12 +26,14 @@ class Given(msgspec.Struct, frozen=True):
     """What the flow of a run begins with.
 
     missing: the inputs that somebody has yet to give; without them it cannot begin. since: when
-    it could, in epoch seconds: its `timeout` counts from there.
+    it could, in epoch seconds: its `timeout` counts from there. edited: what a retry gives the
+    in-ports of firings in place of what arrives there, by firing and port.
     """
 
     inputs: Mapping[str, Payload]
     missing: tuple[str, ...] = ()
     since: float | None = None
+    edited: Mapping[str, Mapping[str, Payload]] = {}
 
 
 def given(flow: Flow, inputs: Mapping[str, Any], *, ask: bool) -> Given:
@@ -49,12 +51,13 @@ def given(flow: Flow, inputs: Mapping[str, Any], *, ask: bool) -> Given:
 def given_by(events: Sequence[Event]) -> Given:
     """The same as a run's stream tells it: what the first lock was released with counts, too."""
     first = events[0]
+    edited = first.data.get("edited", {})
     missing = tuple(first.data.get("missing", ()))
     if missing:
         for event in events:
             if event.type == EventType.LOCK_RELEASED and not event.node:
-                return Given(event.data["value"], since=event.time)
-    return Given(first.data["inputs"], missing)
+                return Given(event.data["value"], since=event.time, edited=edited)
+    return Given(first.data["inputs"], missing, edited=edited)
 
 
 async def ask(flow: Flow, known: Given, *, run: LiveRun) -> Given:
@@ -79,7 +82,7 @@ async def ask(flow: Flow, known: Given, *, run: LiveRun) -> Given:
         )
     finally:
         run.settle_down()
-    return Given(inputs, since=run.clock.now())
+    return Given(inputs, since=run.clock.now(), edited=known.edited)
 
 
 def _demand(flow: Flow, known: Given) -> Demand:

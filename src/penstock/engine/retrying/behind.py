@@ -16,7 +16,7 @@ from penstock.core.record import firing
 from penstock.engine.flow import Flow, GraphFlow
 from penstock.engine.nesting import NestedGraph
 from penstock.engine.plan import Plan
-from penstock.engine.pyflow import PythonFlow
+from penstock.engine.program import Program
 from penstock.engine.retrying.history import process_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Behind:
     """What a retry from the firing `name` of a run does anew.
 
     whole: firings and child processes, with everything inside them. own: those that the firing
-    is inside of: their own outcome counts no more, but what else is inside them does.
+    is inside of: their own outcome counts no more, but what else is inside them does. vertex: its
+    node in the graph, where it is one of a graph.
     """
 
     def __init__(self, flow: Flow, history: History, name: str) -> None:
@@ -45,6 +46,8 @@ class Behind:
             executed = _called(executed, around, history.calls.get(child, {}))
         self.whole |= self._behind_in(executed, name)
         self.whole -= self.own
+        plan = _plan(executed)
+        self.vertex = None if plan is None else _vertex(plan, name)
 
     def covers(self, name: str) -> bool:
         """Whether a firing or a child process is done anew."""
@@ -56,8 +59,8 @@ class Behind:
         plan = _plan(executed)
         if plan is not None:
             return _behind_in_plan(plan, others, name)
-        if isinstance(executed, PythonFlow):
-            return {other for other in others if _is_later(other, name)}
+        if isinstance(executed, Program):
+            return _behind_in_program(others, name)
         return self._begun_after(name, others)
 
     def _begun_after(self, name: str, others: Iterable[str]) -> set[str]:
@@ -145,17 +148,27 @@ def _own(name: str) -> str:
 # --- in a program -----------------------------------------------------------------
 
 
-def _is_later(other: str, name: str) -> bool:
-    """Whether an operation of a Python flow comes behind another one, in the same strand.
+def _behind_in_program(others: list[str], name: str) -> set[str]:
+    """The operations of a program that may have been given something of this one's outcome.
 
-    Their places are numbers of operations and of the strands of a gather in turn: `3.0.1` is
-    the first operation of the first strand of the gather which is the third operation.
+    Their places are numbers of operations and of strands in turn: `3.0.1` is the first operation
+    of the first strand of the third operation. That is a gather, which has no firing, or a lock,
+    which is one, and whose outcome depends on what its check did.
     """
-    for depth, (one, two) in enumerate(zip(_place(other), _place(name), strict=False)):
+    place = _place(name)
+    above = [found for found in map(_place, others) if len(found) < len(place)]
+    place = min((found for found in above if place[: len(found)] == found), key=len, default=place)
+    return {other for other in others if _is_behind(_place(other), place)}
+
+
+def _is_behind(other: list[int], place: list[int]) -> bool:
+    """Whether an operation is at a place, inside of it, or later in the same strand."""
+    for depth, (one, two) in enumerate(zip(other, place, strict=False)):
         if one != two:
             return depth % 2 == 0 and one > two
-    return False
+    return len(other) >= len(place)
 
 
 def _place(name: str) -> list[int]:
-    return [int(number) for number in _own(name).partition("#")[2].split(".") if number.isdigit()]
+    numbers = _own(name).partition("#")[2].split(".")
+    return [int(number) for number in numbers if number]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.events import EventType
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class History:
     """The firings and child processes of a run, by their names.
 
-    began, ended: the seqs of the events that say so. calls: what is said of a child process
-    when it begins. completed: the events of those that need not be done again, in order.
+    began, ended: the seqs of the events that say so. kinds: of firings. calls: what is said of a
+    child process when it begins. completed: the events of those that need not be done again, in order.
     What came before the flow began anew, or inside a firing before its last attempt, does not
     count.
     """
@@ -25,6 +25,7 @@ class History:
     def __init__(self, events: Sequence[Event]) -> None:
         self.began: dict[str, int] = {}
         self.ended: dict[str, int] = {}
+        self.kinds: dict[str, str] = {}
         self.calls: dict[str, dict[str, Any]] = {}
         self.completed: dict[str, Event] = {}
         for event in events:
@@ -41,7 +42,7 @@ class History:
         """Whether there was such a firing."""
         return name in self.firings(process_of(name))
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         """All firings."""
         return (name for names in self._firings.values() for name in names)
 
@@ -55,6 +56,7 @@ class History:
                 self._forget_inside(name)
             case EventType.NODE_STARTED:
                 self.began[name] = event.seq
+                self.kinds[name] = event.data.get("kind", "")
             case EventType.CHILD_STARTED:
                 self.began[name] = event.seq
                 self.calls[name] = event.data

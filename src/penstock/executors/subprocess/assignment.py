@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -10,14 +11,16 @@ from penstock.core.errors import StoreError
 from penstock.core.events import EventType
 from penstock.core.payload import Payload, decode
 from penstock.engine.firing import Failure
+from penstock.engine.locks.candidate import read_word
 from penstock.executors.subprocess.channel import Garbled
+from penstock.executors.subprocess.guard import Guard
 from penstock.executors.subprocess.loss import Cause, WorkerLost
-from penstock.executors.subprocess.memory import resident_bytes
 from penstock.executors.subprocess.messages import (
     Answered,
     Commit,
     Done,
     Execute,
+    Fact,
     Failed,
     Hold,
     Said,
@@ -29,14 +32,10 @@ from penstock.executors.subprocess.messages import (
 )
 
 if TYPE_CHECKING:
-    from penstock.core.clock import Timer
     from penstock.core.policies import WorkerLimits
     from penstock.engine.live import LiveRun
-    from penstock.executors.subprocess.messages import Fact, Report
+    from penstock.executors.subprocess.messages import Report
     from penstock.executors.subprocess.process import WorkerProcess
-
-LOOK_SECONDS: Final = 0.05
-"""How often it is looked at how much memory a worker has."""
 
 EXIT_SECONDS: Final = 2.0
 """How long a worker that has hung up may take to end."""
@@ -44,11 +43,14 @@ EXIT_SECONDS: Final = 2.0
 _SUBJECTS: Final = ("node.", "child.", "lock.", "agent.")
 """What a worker may write of. That a run waits and goes on is asked of the run itself."""
 
+_OVER: Final = (EventType.NODE_COMPLETED, EventType.NODE_FAILED, EventType.NODE_RETRYING)
+
 
 class Assignment:
     """One run in one worker, until it is over or the worker is lost.
 
-    grace: seconds that a worker has to stop in before it is killed.
+    grace: seconds that a worker has to stop in before it is killed. usable: the worker has done
+    what it was told, and may be given another run.
     """
 
     def __init__(
@@ -57,25 +59,27 @@ class Assignment:
         self._run = run
         self._worker = worker
         self._limits = limits
+        self._guard = Guard(worker, limits, run.clock)
         self._grace = grace
-        self._cause: Cause | None = None
-        self._timer: Timer | None = None
         self._at_work: dict[str, None] = {}
+        self._words: dict[str, str] = {}
         self.mark: Final = b"\0penstock:" + secrets.token_hex(8).encode()
         self.usable = False
-        """Whether the worker has done what it was told, and may be given another run."""
 
     async def carry_out(self, order: Execute) -> Payload:
-        """Have the run executed, and return its result. Raises Failure, StoreError, or WorkerLost."""
+        """Have the run executed, and return its result.
+
+        Raises Failure, WorkerLost, StoreError, and NodeError for what is wrong around the flow.
+        """
         run, worker = self._run, self._worker
-        for output, kind in ((worker.stdout, EventType.NODE_STDOUT), (worker.stderr, EventType.NODE_STDERR)):
-            output.follow(lambda line, kind=kind: self._printed(kind, line), self.mark)
-        run.elsewhere = lambda text: worker.send(Word(text))
+        worker.stdout.follow(functools.partial(self._printed, EventType.NODE_STDOUT), self.mark)
+        worker.stderr.follow(functools.partial(self._printed, EventType.NODE_STDERR), self.mark)
         worker.runs += 1
         worker.send(order)
+        run.locks.forward(self._pass_on)
         relaying = asyncio.create_task(self._relay(), name=f"penstock:worker:{run.fid}")
-        watching = asyncio.create_task(self._watch(), name=f"penstock:watch:{run.fid}")
-        self._begin_to_count()
+        watching = asyncio.create_task(self._guard.watch_memory(), name=f"penstock:memory:{run.fid}")
+        self._guard.begin_to_count()
         try:
             try:
                 await asyncio.wait([relaying])
@@ -84,14 +88,16 @@ class Assignment:
                 raise
             return relaying.result()
         finally:
-            run.elsewhere = None
-            self._stop_counting()
+            run.locks.forward(None)
+            self._guard.stop_counting()
             watching.cancel()
             await asyncio.gather(relaying, watching, return_exceptions=True)
+            for word in self._words.values():  # which the worker has not written down
+                run.hear(word)
 
     async def _stop(self, relaying: asyncio.Task[Payload]) -> None:
         """Have the worker stop, at the latest after the grace, or when the word comes twice."""
-        self._stop_counting()
+        self._guard.stop_counting()
         self._worker.send(Stop())
         try:
             await asyncio.wait([relaying], timeout=self._grace)
@@ -100,35 +106,40 @@ class Assignment:
                 self._worker.kill()
                 await asyncio.wait([relaying])
 
+    def _pass_on(self, word: str) -> None:
+        """Give the worker a word for the run, which is not put aside before it is written down."""
+        submission = read_word(word)
+        if submission is not None:
+            self._words[submission.id] = word
+            self._goes_on("candidate")
+            self._worker.send(Word(word))
+
     # --- what the worker says ---------------------------------------------------------
 
     async def _relay(self) -> Payload:
         """Do what the worker asks for until it has an outcome."""
-        while True:
-            try:
-                report = await self._worker.receive()
-                if report is None:
-                    break
+        try:
+            while (report := await self._worker.receive()) is not None:
                 outcome = await self._heed(report)
-            except (Garbled, ValueError) as error:
-                self._cause = self._cause or Cause.GARBLED
-                self._worker.kill()
-                raise await self._lost(str(error)) from error
-            if outcome is not None:
-                self.usable = True
-                await self._finish_output()
-                return self._outcome(outcome)
+                if outcome is not None:
+                    self.usable = True
+                    await self._worker.finish_output()
+                    return self._result(outcome)
+        except (Garbled, ValueError) as error:
+            self._guard.end(Cause.GARBLED)
+            raise await self._lost(str(error)) from error
         raise await self._lost()
 
     async def _heed(self, report: Report) -> Done | Failed | Stopped | None:
-        """Do what is asked for; an outcome is for the caller. Raises ValueError for what makes no sense."""
+        """Do what is asked for; an outcome is the caller's. Raises ValueError for nonsense."""
         match report:
             case Commit():
                 await self._commit(report)
             case Hold():
-                await self._hold(report)
+                self._worker.send(Answered(report.number, await self._hold()))
             case Said():
-                self._say(unpack_facts(report.facts))
+                for kind, node, data in _checked(report.facts):
+                    self._run.emit_from_anywhere(kind, node, data)
             case Done() | Failed() | Stopped():
                 return report
             case _:
@@ -136,71 +147,61 @@ class Assignment:
         return None
 
     async def _commit(self, commit: Commit) -> None:
-        facts = unpack_facts(commit.facts)
-        refused = [type for type, _, _ in facts if not _allowed(type)]  # noqa: A001 - the field's word
-        if refused:
-            raise ValueError(f"a worker may not write `{refused[0]:.60}`")
+        refusal = ""
+        facts = _checked(commit.facts)
         try:
             for kind, node, data in facts:
                 self._take(kind, node, data, pinned=commit.pinned)
+            if commit.locks is not None:
+                self._run.journal.change(locks=commit.locks)
             await self._run.journal.durable()
         except StoreError as error:
-            self._worker.send(Answered(commit.number, error.message))
-        else:
-            self._worker.send(Answered(commit.number))
+            refusal = error.message
+        self._worker.send(Answered(commit.number, refusal))
 
     def _take(self, kind: str, node: str, data: dict[str, Payload], *, pinned: bool) -> None:
-        """Make an event of a fact, and of what concerns the run as a whole what it means for the run."""
-        run = self._run
+        """Make an event of a fact; of what concerns the run as a whole, what it means for the run."""
         if kind == EventType.RUN_WAITING:
-            self._stop_counting()
             until = data.get("until")
-            run.wait_elsewhere(until if isinstance(until, float | int) else None, pinned=pinned)
-        elif kind == EventType.RUN_RESUMED:
+            self._guard.stop_counting()
+            self._run.wait_elsewhere(until if isinstance(until, float | int) else None, pinned=pinned)
+            return
+        if kind == EventType.RUN_RESUMED:
             self._goes_on(str(data.get("reason", "activity")))
-        else:
-            if kind == EventType.NODE_STARTED:
-                self._at_work[node] = None
-            elif kind in (EventType.NODE_COMPLETED, EventType.NODE_FAILED, EventType.NODE_RETRYING):
-                self._at_work.pop(node, None)
-            run.journal.emit(kind, node, data)
+            return
+        if kind == EventType.NODE_STARTED:
+            self._at_work[node] = None
+        elif kind in _OVER:
+            self._at_work.pop(node, None)
+        elif kind == EventType.LOCK_CANDIDATE:
+            self._words.pop(str(data.get("id")), None)
+        self._run.journal.emit(kind, node, data)
 
     def _goes_on(self, reason: str) -> None:
         self._run.go_on_elsewhere(reason)
-        self._begin_to_count()
+        self._guard.begin_to_count()
 
-    async def _hold(self, hold: Hold) -> None:
-        """Let an effect begin, unless the run is being put aside: then it waits for its return."""
+    async def _hold(self) -> str:
+        """Let an effect begin; or say why not, as when the run waits for its return by now."""
         journal = self._run.journal
+        if journal.closed:
+            return "the run is put aside"
         try:
-            if journal.closed:
-                raise StoreError("the run is put aside")
             if not journal.held:
                 await journal.hold()
-            if self._run.waiting:
-                self._goes_on("activity")
         except StoreError as error:
-            self._worker.send(Answered(hold.number, error.message))
-        else:
-            self._worker.send(Answered(hold.number))
-
-    def _say(self, facts: list[Fact]) -> None:
-        """Tell the observer what a node of a run says that nobody records."""
-        for kind, node, data in facts:
-            if not _allowed(kind):
-                raise ValueError(f"a worker may not say `{kind:.60}`")
-            self._run.emit_from_anywhere(kind, node, data)
+            return error.message
+        if self._run.waiting:
+            self._goes_on("activity")
+        return ""
 
     def _printed(self, kind: EventType, line: str) -> None:
-        journal = self._run.journal
-        if journal.failed is None:
+        if self._run.journal.failed is None:
             self._run.emit_from_anywhere(kind, "", {"line": line})
 
-    async def _finish_output(self) -> None:
-        await self._worker.stdout.finish()
-        await self._worker.stderr.finish()
+    # --- how it ends ------------------------------------------------------------------
 
-    def _outcome(self, report: Done | Failed | Stopped) -> Payload:
+    def _result(self, report: Done | Failed | Stopped) -> Payload:
         if isinstance(report, Done):
             return decode(report.result)
         if isinstance(report, Stopped):
@@ -215,50 +216,23 @@ class Assignment:
             raise error.to_exception()
         raise Failure(error)
 
-    # --- limits -----------------------------------------------------------------------
-
-    def _begin_to_count(self) -> None:
-        limit = self._limits.timeout
-        if limit is not None and self._timer is None:
-            self._timer = self._run.clock.call_later(limit.total_seconds(), self._expire)
-
-    def _stop_counting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _expire(self) -> None:
-        self._cause = Cause.TIMEOUT
-        self._worker.kill()
-
-    async def _watch(self) -> None:
-        """Kill the worker when it has more memory than it may."""
-        limit = self._limits.memory_bytes
-        while limit is not None:
-            size_bytes = resident_bytes(self._worker.pid)
-            if size_bytes is None:
-                return
-            if size_bytes > limit:
-                self._cause = Cause.MEMORY
-                self._worker.kill()
-                return
-            await asyncio.sleep(LOOK_SECONDS)
-
     async def _lost(self, detail: str = "") -> WorkerLost:
         """Why the worker is gone, when it is."""
-        try:
-            async with asyncio.timeout(EXIT_SECONDS):
-                code = await self._worker.exited()
-        except TimeoutError:
-            self._worker.kill()
-            code = await self._worker.exited()
-        await self._finish_output()
-        node = next(iter(self._at_work)) if len(self._at_work) == 1 else ""
+        code = await self._worker.ended_within(EXIT_SECONDS)
+        await self._worker.finish_output()
         return WorkerLost(
-            self._cause or Cause.KILLED, self._limits, node=node, exit_code=code, detail=detail
+            self._guard.cause or Cause.KILLED,
+            self._limits,
+            node=next(iter(self._at_work)) if len(self._at_work) == 1 else "",
+            exit_code=code,
+            detail=detail,
         )
 
 
-def _allowed(kind: str) -> bool:
-    return kind.startswith(_SUBJECTS) or kind in (EventType.RUN_WAITING, EventType.RUN_RESUMED)
-
+def _checked(packed: bytes) -> list[Fact]:
+    """What a worker wants to be written down. Raises ValueError where it may not."""
+    facts = unpack_facts(packed)
+    for kind, _, _ in facts:
+        if not kind.startswith(_SUBJECTS) and kind not in (EventType.RUN_WAITING, EventType.RUN_RESUMED):
+            raise ValueError(f"a worker may not write `{kind:.60}`")
+    return facts

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import msgspec
 
 from penstock.executors.subprocess.messages import ENCODER, Order, Report
+
+if TYPE_CHECKING:
+    import socket
 
 LARGEST_BYTES: Final = 256 * 2**20
 """No message of a worker is longer: what it claims to send must not fill the host's memory."""

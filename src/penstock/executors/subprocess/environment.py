@@ -20,7 +20,5 @@ def clean_environment(environ: Mapping[str, str], more: Iterable[str] = ()) -> d
     """The variables that a worker gets: those of the list above, and those named in `more`."""
     passed = _PASSED | set(more)
     return {
-        name: text
-        for name, text in environ.items()
-        if name in passed or name.startswith(_PASSED_WITH)
+        name: text for name, text in environ.items() if name in passed or name.startswith(_PASSED_WITH)
     }

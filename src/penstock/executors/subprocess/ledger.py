@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class RemoteLedger:
     """Hands events to the host, and asks it before every effect.
 
-    What a commit changes in a run's row is not sent: the host derives it from the events, and
-    has the last word. pinned: whether the run holds what would be lost with its memory.
+    Of what a commit changes in the run's row, only the number of open locks is sent: the host
+    derives the rest from the events, and has the last word. pinned: whether the run holds what
+    would be lost with its memory.
     """
 
     held = False
@@ -35,8 +36,8 @@ class RemoteLedger:
             (event.type, event.node, event.data) for events in batch.events.values() for event in events
         ]
         if facts:
-            packed = pack_facts(facts)
-            await self._ask(lambda number: Commit(number, packed, pinned=self._pinned()))
+            packed, locks = pack_facts(facts), _open_locks(batch)
+            await self._ask(lambda number: Commit(number, packed, self._pinned(), locks))
 
     async def hold(self) -> None:
         await self._ask(Hold)
@@ -60,3 +61,8 @@ class RemoteLedger:
             asked.set_exception(StoreError(answer.refusal))
         else:
             asked.set_result(None)
+
+
+def _open_locks(batch: Batch) -> int | None:
+    counts = [change.locks for change in batch.changes.values() if isinstance(change.locks, int)]
+    return counts[-1] if counts else None

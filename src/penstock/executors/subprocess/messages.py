@@ -25,14 +25,14 @@ class _Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 # --- to the worker --------------------------------------------------------------------
 
 
-class Setup(_Message):
+class Setup(_Message, frozen=True):
     """The first word. path: where Python looks for modules. kinds: modules with more kinds."""
 
     path: list[str]
     kinds: list[str] = []
 
 
-class Execute(_Message):
+class Execute(_Message, frozen=True):
     """Execute a run.
 
     document: of its flow, as the store keeps it. values: those that its flow refers to.
@@ -51,24 +51,24 @@ class Execute(_Message):
     folder: str = ""
 
 
-class Answered(_Message):
+class Answered(_Message, frozen=True):
     """What was asked under this number is done, or refused for a reason."""
 
     number: int
     refusal: str = ""
 
 
-class Word(_Message):
+class Word(_Message, frozen=True):
     """A word for the run, as `Store.signal` leaves it."""
 
     text: str
 
 
-class Stop(_Message):
+class Stop(_Message, frozen=True):
     """End what is executed; its nodes may still clean up."""
 
 
-class Describe(_Message):
+class Describe(_Message, frozen=True):
     """Load the flow of a reference, and say what it is."""
 
     reference: str
@@ -81,57 +81,59 @@ Order = Setup | Execute | Answered | Word | Stop | Describe
 # --- to the host ----------------------------------------------------------------------
 
 
-class Ready(_Message):
+class Ready(_Message, frozen=True):
     """The worker has started."""
 
 
-class Commit(_Message):
+class Commit(_Message, frozen=True):
     """Add events to the run's stream, and say when they are on disk.
 
-    pinned: the run holds something that would be lost with its memory.
+    pinned: the run holds something that would be lost with its memory. locks: how many of its
+    locks are open now, where that has changed.
     """
 
     number: int
     facts: bytes
     pinned: bool = False
+    locks: int | None = None
 
 
-class Hold(_Message):
-    """May an effect begin?"""
+class Hold(_Message, frozen=True):
+    """Asks whether an effect may begin."""
 
     number: int
 
 
-class Said(_Message):
+class Said(_Message, frozen=True):
     """What a node of a run that nobody records has to say."""
 
     facts: bytes
 
 
-class Done(_Message):
+class Done(_Message, frozen=True):
     """The run has its result."""
 
     result: bytes
 
 
-class Failed(_Message):
+class Failed(_Message, frozen=True):
     """The run failed, at a node; or, broken, because of what surrounds its nodes."""
 
     error: bytes
     broken: bool = False
 
 
-class Stopped(_Message):
+class Stopped(_Message, frozen=True):
     """What was executed has ended, as it was told to."""
 
 
-class Described(_Message):
+class Described(_Message, frozen=True):
     """What a flow is: see `Description`."""
 
     description: bytes
 
 
-class Refused(_Message):
+class Refused(_Message, frozen=True):
     """There is no flow at the reference."""
 
     message: str
@@ -170,7 +172,4 @@ def unpack_facts(data: bytes) -> list[Fact]:
 
 def unpack_error(data: bytes) -> Error:
     """The error of a failure. Raises ValueError when it is none."""
-    error = decode(data)
-    if not isinstance(error, Error):
-        raise ValueError("a failure without an error")
-    return error
+    return msgspec.convert(decode(data), Error)

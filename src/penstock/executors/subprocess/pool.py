@@ -61,7 +61,7 @@ class Pool:
         environ: Iterable[str] = (),
     ) -> None:
         if workers is not None and workers < 1:
-            raise SettingsError(f"{workers} workers can execute nothing", remedy="let there be at least one")
+            raise SettingsError(f"{workers} workers execute nothing", remedy="let there be at least one")
         self._workers = workers
         self._limits = limits or WorkerLimits()
         self._spare = spare
@@ -84,13 +84,12 @@ class Pool:
             try:
                 return await self._execute(flow, run, inputs, kept, history, limits)
             except WorkerLost as loss:
-                lost = 1 + sum(LOST in event.data for event in history if event.type == EventType.RUN_RESUMED)
+                lost = 1 + sum(_loses(event) for event in history)
                 if run.journal.silent or lost > (limits.retries or 0):
                     raise Failure(loss.error, loss) from loss
                 run.go_on_elsewhere("worker")
-                run.journal.emit(
-                    EventType.RUN_RESUMED, "", {"reason": "worker", LOST: lost, "error": loss.error}
-                )
+                facts = {"reason": "worker", LOST: lost, "error": loss.error}
+                run.journal.emit(EventType.RUN_RESUMED, "", facts)
 
     async def close(self) -> None:
         if self._open is not None:
@@ -153,7 +152,7 @@ class Pool:
                     document=encode(flow.document()),
                     values=encode(dict(await kept.values())),
                     inputs=encode(dict(inputs)),
-                    history=pack_events(history),
+                    history=pack_events(_as_left(history)),
                     mark=assignment.mark,
                     memory_bytes=limits.memory_bytes,
                 )
@@ -164,7 +163,7 @@ class Pool:
     @asynccontextmanager
     async def _place(self, line: Line, flow: Flow, run: LiveRun) -> AsyncIterator[None]:
         """A place among the workers; a run that is in the line for long says that it waits."""
-        timer = run.clock.call_later(PATIENCE_SECONDS, lambda: run.wait_elsewhere(None, pinned=True))
+        timer = run.clock.call_later(PATIENCE_SECONDS, run.wait_in_line)
         try:
             async with line.place(flow.name):
                 timer.cancel()
@@ -198,3 +197,23 @@ def _joined(own: WorkerLimits, default: WorkerLimits) -> WorkerLimits:
         retries=default.retries if own.retries is None else own.retries,
     )
 
+
+def _loses(event: Event) -> bool:
+    return event.type == EventType.RUN_RESUMED and LOST in event.data
+
+
+def _as_left(history: list[Event]) -> list[Event]:
+    """The stream without what was written since somebody last executed the run.
+
+    A replay must see whether the run only waited then, so that nothing begins anew with it.
+    """
+    end = len(history)
+    while end and _is_about_place(history[end - 1]):
+        end -= 1
+    return history[:end]
+
+
+def _is_about_place(event: Event) -> bool:
+    if event.type == EventType.RUN_WAITING:
+        return "for" in event.data
+    return event.type == EventType.RUN_RESUMED and "restart" not in event.data

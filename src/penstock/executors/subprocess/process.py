@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final, cast
 
 from penstock.executors.subprocess.channel import LARGEST_BYTES, Channel
@@ -65,7 +66,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             worker.kill()
             own.close()
             raise
-        worker.send(Setup(path=[part or os.getcwd() for part in sys.path], kinds=list(kinds)))
+        worker.send(Setup(path=[part or str(Path.cwd()) for part in sys.path], kinds=list(kinds)))
         return worker
 
     # --- what the process does ------------------------------------------------------
@@ -121,9 +122,19 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
-    async def exited(self) -> int:
-        """Wait for its end. The exit code; negative for the signal that killed it."""
-        await self._exited.wait()
+    async def finish_output(self) -> None:
+        """Return when all that its run has printed was passed on."""
+        await self.stdout.finish()
+        await self.stderr.finish()
+
+    async def ended_within(self, seconds: float) -> int:
+        """Wait for its end, which comes by itself or by force. The exit code; negative for a signal."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._exited.wait()
+        except TimeoutError:
+            self.kill()
+            await self._exited.wait()
         assert self._transport is not None
         code = self._transport.get_returncode()
         return 0 if code is None else code
@@ -157,10 +168,10 @@ def _descendants(pid: int) -> list[int]:
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        parent = waiting.pop()
-        with contextlib.suppress(OSError):
-            for task in os.listdir(f"/proc/{parent}/task"):
-                with open(f"/proc/{parent}/task/{task}/children", "rb") as file:
-                    waiting += (children := [int(child) for child in file.read().split()])
-                    found += children
+        tasks = Path(f"/proc/{waiting.pop()}/task")
+        with contextlib.suppress(OSError):  # it has ended in between
+            for task in tasks.iterdir():
+                children = [int(child) for child in (task / "children").read_bytes().split()]
+                waiting += children
+                found += children
     return found

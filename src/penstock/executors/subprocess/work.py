@@ -1,4 +1,4 @@
-"""One run, as a worker executes it: the same engine, with the journal at the other end of the channel."""
+"""One run, as a worker executes it: by the same engine, its journal at the other end of the channel."""
 
 from __future__ import annotations
 
@@ -78,6 +78,13 @@ class Work:
         """Pass on what the host answers to the run's journal."""
         self._ledger.answered(answer)
 
+    def hear(self, word: str) -> None:
+        """Take a word for the run. However it is taken, the host hears that the run waits again."""
+        if self._live is not None:
+            self._live.begin_work()
+            self._live.hear(word)
+            self._live.settle_down()
+
     def stop(self) -> None:
         """End it; nodes that run may clean up."""
         self._stopped = True
@@ -129,6 +136,7 @@ class Work:
             leases=self._leases,
             prepare=self._prepare,
             observer=_Teller(self._send) if journal.silent else None,
+            edited=past[0].data.get("edited", {}) if past else {},
         )
         try:
             result = await Inline().execute(flow, self._live, decode(order.inputs))
@@ -189,5 +197,3 @@ def _finish_output(mark: bytes) -> None:
             os.write(number, mark + b"\n")
         except (OSError, ValueError, AttributeError):  # the run's code has closed or replaced it
             continue
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from penstock.auth import Permission
 from penstock.core.errors import EntryNotFound, RunNotFound
@@ -45,6 +45,8 @@ class Call:
         """A served flow. Raises EntryNotFound, also where the permission to see it is missing."""
         served = self.host.shelf.find(name)
         if served is None or not self.may(Permission.VIEW, flow=name):
+            if served is not None:
+                self._hide(f"flow `{name}`")
             seen = [each.name for each in self.host.shelf if self.may(Permission.VIEW, flow=each.name)]
             raise EntryNotFound(f"no flow is named `{name}`", remedy=suggest(name, seen))
         self._require(permission, flow=name)
@@ -56,6 +58,8 @@ class Call:
         if row is not None and row.namespace != self.host.namespace:
             row = None
         if row is None or not self.may(Permission.VIEW, flow=row.flow, launcher=row.launcher):
+            if row is not None:
+                self._hide(f"run `{row.fid}`")
             raise RunNotFound("no run has this id", remedy="GET /api/v1/runs lists them")
         self._require(permission, flow=row.flow, launcher=row.launcher)
         return row
@@ -64,17 +68,36 @@ class Call:
         """Ask for a permission on the host itself. Raises RequestRefused with status 403."""
         self._require(permission)
 
+    @property
+    def administers(self) -> bool:
+        """Whether who asks administers all hosts of the store, and so its accounts."""
+        return self.host.directory.may_everywhere(self.principal, Permission.ADMIN)
+
+    def administer(self) -> None:
+        """Ask for the right to administer accounts. Raises Refused with status 403."""
+        if not self.administers:
+            self.forbid("the permission `admin` on every host")
+
+    def forbid(self, what: str) -> NoReturn:
+        """Turn who asks away, for lack of this. Raises Refused with status 403."""
+        from penstock.host.problem import Refused
+
+        self.host.access.denied(self.request, self.principal, f"lacks {what}")
+        raise Refused(
+            403,
+            f"this needs {what}",
+            kind="forbidden",
+            remedy="ask an administrator of the host for a grant",
+        )
+
+    def _hide(self, what: str) -> None:
+        """Note that something is not there for who asks, although it is."""
+        self.host.access.denied(self.request, self.principal, f"may not see {what}")
+
     def _require(self, permission: Permission, *, flow: str = "", launcher: str | None = None) -> None:
         if not self.may(permission, flow=flow, launcher=launcher):
-            from penstock.host.problem import Refused
-
             what = f"flow `{flow}`" if flow else "this host"
-            raise Refused(
-                403,
-                f"this needs the permission `{permission}` on {what}",
-                kind="forbidden",
-                remedy="ask an administrator of the host for a grant",
-            )
+            self.forbid(f"the permission `{permission}` on {what}")
 
 
 def _is_fid(text: str) -> bool:

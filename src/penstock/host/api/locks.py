@@ -9,7 +9,6 @@ from penstock.api.pages import Page
 from penstock.api.problem import Fault
 from penstock.auth import Permission
 from penstock.core.errors import LockNotFound
-from penstock.core.locks import LockState
 from penstock.core.payload import Payload
 from penstock.core.store import RunQuery
 from penstock.host import views
@@ -75,14 +74,11 @@ async def submit_candidate(call: Call, fid: str, lid: str) -> DecisionView:
 
 async def inbox(call: Call) -> list[tuple[RunRow, LockRecord]]:
     """The open locks that who asks may answer, with their runs; the oldest first."""
-    runtime = call.host.runtime
-    query = RunQuery(namespace=call.host.namespace, locked=True, sight=call.sight, limit=INBOX)
+    query = RunQuery(namespace=call.host.namespace, sight=call.sight, limit=INBOX)
     found = [
         (row, lock)
-        for row in await runtime.runs(query)
+        for row, lock in await call.host.runtime.open_locks(query)
         if call.may(Permission.OPERATE, flow=row.flow, launcher=row.launcher)
-        for lock in await runtime.locks(row.fid)
-        if lock.state is LockState.OPEN
     ]
     return sorted(found, key=lambda pair: (pair[1].opened, pair[0].fid))
 

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
+from penstock.host.api.accounts import accounts
 from penstock.host.api.endpoint import Endpoint
 from penstock.host.api.flows import flows
+from penstock.host.api.grants import grants
 from penstock.host.api.locks import locks
 from penstock.host.api.operation import Operation
 from penstock.host.api.runs import runs
+from penstock.host.api.session import session
 from penstock.host.views import PREFIX
 
 if TYPE_CHECKING:
     from penstock.host.host import Host
 
-OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain(flows, runs, locks))
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain(flows, runs, locks, session, accounts, grants))
 """In the order in which the documentation shows them."""
 
 _RUN: Final = "/runs/{fid}"

@@ -63,7 +63,7 @@ async def show_run(call: Call, fid: str) -> Response:
         nodes=[views.node_view(node) for node in record.nodes.values()],
         notes=notes[-LINES:],
         omitted=max(0, len(notes) - LINES),
-        locks=[asked(call, row, lock) for lock in record.locks.values() if lock.state == "open"],
+        locks=[asked(call, row, lock) for lock in record.locks.values() if lock.open],
         files=[],
         types=[str(each) for each in EventType],
         may_operate=call.may(Permission.OPERATE, flow=row.flow, launcher=row.launcher),

@@ -172,17 +172,16 @@ class Exchange:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._task = None  # it holds the frames that it ended in, and they hold generators
-        where = f"{self._request.method} {self._request.raw_path}"
         if task.cancelled():
             self.answer.cancel()
             self._fail(asyncio.CancelledError())
             return
         error = task.exception()
-        if self._left:
-            if error is not None:
-                LOG.debug("the client of %s left, which ended its handler", where, exc_info=error)
-        elif self._complete:
-            if error is not None:
-                LOG.error("the handler failed after its answer to %s", where, exc_info=error)
-        else:
+        if not (self._complete or self._left):
             self._fail(error or RuntimeError("the application ended before its answer was complete"))
+        elif error is not None:
+            where = f"{self._request.method} {self._request.raw_path}"
+            if self._left:
+                LOG.debug("the client of %s left, which ended its handler", where, exc_info=error)
+            else:
+                LOG.error("the handler failed after its answer to %s", where, exc_info=error)
