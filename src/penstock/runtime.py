@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.agents import standard_readers
 from penstock.core.payload import Payload
 from penstock.core.spec import DEFAULT_NAMESPACE
 from penstock.engine import runtime as engine
@@ -67,7 +68,7 @@ class Runtime(engine.Runtime):
         opened = open_store(store) if isinstance(store, str) else store
         super().__init__(
             opened,
-            loader=Loader(scheme or standard_scheme(*kinds), values=values),
+            loader=_loader(kinds, scheme, values),
             flows=flows,
             clock=clock,
             recover=recover,
@@ -150,4 +151,24 @@ def load_flow(
     name: which flow of a document that holds several. Raises DocumentError with every
     problem of a document, or SettingsError when there is nothing at the reference.
     """
-    return Loader(scheme or standard_scheme(*kinds), values=values).load(reference, name=name)
+    return _loader(kinds, scheme, values).load(reference, name=name)
+
+
+def flows_of(
+    reference: str | Path,
+    *,
+    kinds: Sequence[str] = (),
+    scheme: Scheme | None = None,
+    values: Mapping[str, Payload] | None = None,
+) -> list[Flow]:
+    """Every flow of a reference: what `load_flow` takes, a module, a package, or a folder.
+
+    Raises as `load_flow` does, with the problems of all documents.
+    """
+    return _loader(kinds, scheme, values).flows_of(reference)
+
+
+def _loader(
+    kinds: Sequence[str], scheme: Scheme | None, values: Mapping[str, Payload] | None
+) -> Loader:
+    return Loader(scheme or standard_scheme(*kinds), values=values, readers=standard_readers())

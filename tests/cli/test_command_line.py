@@ -285,6 +285,33 @@ def test_a_failed_run_is_retried_as_a_new_run(penstock: Penstock, parse: str) ->
     assert len(penstock("runs", "ls").out.splitlines()) == 2
 
 
+def test_a_run_is_retried_from_a_node_with_another_input(penstock: Penstock, parse: str) -> None:
+    penstock("run", parse, "--set", "json={")
+    again = penstock("runs", "retry", "--from", "parse", "--set", 'json="[1, 2]"', "--json")
+    assert again.code == 0
+    assert json.loads(again.out)["result"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--from", "pars"), "did you mean `parse`?"),
+        (("--from", "parse", "--set", "jsn=1"), "did you mean `json`?"),
+        (("--from", "parse", "--from-start"), "not both"),
+        (("--set", "json=1"), "name it with --from"),
+        (("--from", "parse", "--set", "json"), "is not NAME=VALUE"),
+    ],
+)
+def test_a_retry_that_is_not_possible_says_what_is(
+    penstock: Penstock, parse: str, options: tuple[str, ...], message: str
+) -> None:
+    penstock("run", parse, "--set", "json={")
+    refused = penstock("runs", "retry", *options)
+    assert refused.code == 2
+    assert message in refused.err
+    assert len(penstock("runs", "ls").out.splitlines()) == 1
+
+
 def test_a_quiet_retry_prints_nothing_but_the_result(penstock: Penstock, hello: str) -> None:
     result = penstock("run", hello, "-q").out
     assert penstock("runs", "retry", "-q") == (0, result, "")

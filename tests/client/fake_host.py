@@ -52,7 +52,12 @@ def answer(body: Any, status: int = 200, **headers: str) -> httpx.Response:
 
 
 def problem(
-    status: int, detail: str = "", *, kind: str = "", headers: dict[str, str] | None = None, **members: Any
+    status: int,
+    detail: str = "",
+    *,
+    kind: str = "",
+    headers: dict[str, str] | None = None,
+    **members: Any,
 ) -> httpx.Response:
     body = {"title": "", "status": status, "detail": detail, **members}
     if kind:

@@ -19,7 +19,8 @@ from penstock.core.errors import HostAway, SettingsError
 
 
 @pytest.mark.parametrize(
-    "url", ["", "host:8370", "ftp://host", "http://", "http:///x", "unix:/x", "http://[::1", "http://a b"]
+    "url",
+    ["", "host:8370", "ftp://host", "http://", "http:///x", "unix:/x", "http://[::1", "http://a b"],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="is not the address of a host"):
@@ -70,7 +71,9 @@ async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         body = b'{"name": "zen"}'
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
         writer.close()
 
     server = await asyncio.start_server(respond, "localhost", 0, ssl=context)

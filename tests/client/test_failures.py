@@ -52,7 +52,13 @@ def test_each_problem_has_its_error(status: int, kind: str, expected: type[Excep
 
 
 def test_what_a_host_refuses_keeps_its_name_and_places() -> None:
-    body = {"title": "", "status": 409, "detail": "no", "type": "urn:penstock:key-taken", "errors": WRONG}
+    body = {
+        "title": "",
+        "status": 409,
+        "detail": "no",
+        "type": "urn:penstock:key-taken",
+        "errors": WRONG,
+    }
     found = failure_of(problem_of(_answer(409, body)))
     assert isinstance(found, errors.HostError)
     assert (found.status, found.kind) == (409, "key-taken")

@@ -53,7 +53,9 @@ async def test_a_cut_stream_goes_on_behind_the_last_event(host: FakeHost, client
 
 
 async def test_an_event_that_comes_again_is_not_told_again(host: FakeHost, client: Any) -> None:
-    host.answers("GET", EVENTS, events(sent(1), sent(2), cut=True), events(sent(1), sent(2), sent(3), EOF))
+    host.answers(
+        "GET", EVENTS, events(sent(1), sent(2), cut=True), events(sent(1), sent(2), sent(3), EOF)
+    )
     assert [event.seq for event in await had(client.run("f1").events())] == [1, 2, 3]
 
 
@@ -117,8 +119,16 @@ async def test_a_result_that_does_not_come_in_time_is_a_timeout(host: FakeHost, 
     ("end", "error", "words"),
     [
         ({"state": "cancelled", "reason": "enough"}, RunCancelled, "enough"),
-        ({"state": "failed", "error": {"code": "x", "message": "bad", "node": "get"}}, RunFailed, "at `get`"),
-        ({"state": "failed", "error": {"code": "RunTimeout", "message": "too long"}}, RunTimeout, "too long"),
+        (
+            {"state": "failed", "error": {"code": "x", "message": "bad", "node": "get"}},
+            RunFailed,
+            "at `get`",
+        ),
+        (
+            {"state": "failed", "error": {"code": "RunTimeout", "message": "too long"}},
+            RunTimeout,
+            "too long",
+        ),
         ({"state": "failed"}, RunFailed, "does not say why"),
     ],
 )
@@ -140,7 +150,7 @@ def test_a_failure_in_an_event_is_an_error_again() -> None:
 @given(
     seq=st.integers(1, 2**53),
     milliseconds=st.integers(0, 4 * 10**12),
-    type=st.sampled_from(["node.completed", "lock.opened", "agent.action"]),
+    kind=st.sampled_from(["node.completed", "lock.opened", "agent.action"]),
     node=st.text(max_size=10),
     data=st.dictionaries(
         st.text(max_size=6).filter(lambda name: name not in {"seq", "at", "type", "node", "error"}),
@@ -148,9 +158,13 @@ def test_a_failure_in_an_event_is_an_error_again() -> None:
     ),
 )
 def test_an_event_comes_back_from_its_flat_form(
-    seq: int, milliseconds: int, type: str, node: str, data: dict[str, Any]  # noqa: A002
+    seq: int,
+    milliseconds: int,
+    kind: str,
+    node: str,
+    data: dict[str, Any],
 ) -> None:
-    event = Event(seq, milliseconds / 1000, type, node, data)
+    event = Event(seq, milliseconds / 1000, kind, node, data)
     found = event_of(event.to_mapping())
-    assert (found.seq, found.type, found.node, found.data) == (seq, type, node, data)
+    assert (found.seq, found.type, found.node, found.data) == (seq, kind, node, data)
     assert found.time == pytest.approx(event.time, abs=0.001)

@@ -26,7 +26,7 @@ async def test_a_question_is_asked_again_while_the_host_is_away(host: FakeHost, 
 
 async def test_a_host_that_stays_away_is_named(host: FakeHost, client: Any) -> None:
     host.answers("GET", "/runs/f1", REFUSED)
-    with pytest.raises(HostAway, match="http://host.test:8370 cannot be reached: .*refused") as caught:
+    with pytest.raises(HostAway, match=r"http://host\.test:8370 cannot be reached: .*refused") as caught:
         await had(client.run("f1").show())
     assert "penstock serve" in caught.value.remedy
     assert len(host.asked) == 4

@@ -158,7 +158,11 @@ async def test_the_inbox_and_the_locks_of_a_run_are_listed(host: FakeHost, clien
     host.answers("GET", "/runs/f1/locks", answer({"items": [{**lock, "state": "released"}]}))
     host.answers("GET", "/runs/f1/lock/l1", answer({**lock, "schema": None}))
     (open_lock,) = await had(client.inbox())
-    assert (open_lock.name, open_lock.schema, open_lock.data) == ("approve", {"type": "boolean"}, {"a": 1})
+    assert (open_lock.name, open_lock.schema, open_lock.data) == (
+        "approve",
+        {"type": "boolean"},
+        {"a": 1},
+    )
     assert [str(each.state) for each in await had(client.run("f1").locks())] == ["released"]
     assert (await had(client.run("f1").lock("l1"))).schema is None
 
@@ -171,7 +175,9 @@ async def test_an_answer_that_is_something_else_is_one_clear_error(host: FakeHos
 
 async def test_an_error_of_the_host_is_the_same_as_without_one(host: FakeHost, client: Any) -> None:
     host.answers(
-        "GET", "/flows/zne", problem(404, "no flow is named `zne`", kind="entry-not-found", remedy="zen?")
+        "GET",
+        "/flows/zne",
+        problem(404, "no flow is named `zne`", kind="entry-not-found", remedy="zen?"),
     )
     with pytest.raises(EntryNotFound, match="`zne`") as caught:
         await had(client.flow("zne"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from tests.engine.watching import PATIENCE_SECONDS, until
@@ -40,6 +41,17 @@ async def submitted(runtime: Runtime, run: Run, lock: LockRecord, value: Any, **
 async def answered(runtime: Runtime, run: Run, value: Any, name: str = "") -> Decision:
     """Wait for the lock to be open, and submit to it."""
     return await submitted(runtime, run, await lock_of(runtime, run, name), value)
+
+
+async def waits(run: Run, times: int = 1) -> None:
+    """Wait until the run has said so often that it only waits."""
+    said = 0
+    async with asyncio.timeout(PATIENCE_SECONDS), aclosing(run.events()) as events:  # type: ignore[type-var]
+        async for event in events:
+            said += event.type == "run.waiting"
+            if said == times:
+                return
+    raise AssertionError(f"the run ended, and had only waited {said} times")
 
 
 async def put_aside(runtime: Runtime, clock: FakeClock) -> None:

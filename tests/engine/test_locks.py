@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 import pytest
-from tests.engine.locking import answered, lock_of, opened, put_aside, submitted
+from tests.engine.locking import answered, lock_of, opened, put_aside, submitted, waits
 from tests.engine.watching import data_of, lines, pass_time, result_of, seen, story, until
 
 from penstock import Candidate, Context, Denied, LockExpired, Reason, Runtime, flow, step
@@ -154,7 +154,7 @@ async def test_a_run_goes_back_to_waiting_after_a_denial(timed: Runtime) -> None
     run = await timed.start(review)
     await seen(run, "run.waiting")
     await answered(timed, run, {"approved": True})
-    await seen(run, "run.waiting", after=(await run.row()).seq - 1)
+    await waits(run, 2)
     assert lines(await timed.store.events(run.fid), "run.", "lock.") == [
         "run.started",
         "lock.opened approve#1",
@@ -394,8 +394,10 @@ async def test_a_lock_of_a_called_flow_is_listed_on_the_run_that_called_it(timed
     assert await result_of(run) == "inside"
 
 
-async def test_the_inbox_lists_the_open_locks_of_all_runs(timed: Runtime) -> None:
-    first, second = await timed.start(review), await timed.start(simple)
+async def test_the_inbox_lists_the_open_locks_of_all_runs(timed: Runtime, clock: FakeClock) -> None:
+    first = await timed.start(review)
+    clock.advance(1)
+    second = await timed.start(simple)
     await seen(first, "run.waiting")
     await seen(second, "run.waiting")
     found = await timed.open_locks()

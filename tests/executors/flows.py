@@ -64,6 +64,7 @@ async def environment(ctx: Context) -> list[str]:
 
 
 def die_by(number: int) -> None:
+    time.sleep(0.1)  # long enough for it to be told that the step has begun
     os.kill(os.getpid(), number)
     time.sleep(60)
 

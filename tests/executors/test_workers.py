@@ -53,18 +53,18 @@ async def test_a_worker_is_replaced_after_so_many_runs(opened: Opened) -> None:
 async def test_graphs_run_in_workers_too(runtime: Runtime) -> None:
     flow = runtime.loader.read(
         """
-        flow: sum
+        flow: twice
         inputs: {numbers: {type: array}}
         settings: {executor: subprocess}
         nodes:
-          - {kind: loop, name: each, items: "{{ inputs }}", links: {each: twice, done: all}}
-          - {kind: snippet, name: twice, language: python, code: "in * 2"}
-          - {kind: nop, name: all}
-        """.replace('items: "{{ inputs }}", ', ""),
-        file="sum.yaml",
+          - {kind: snippet, name: numbers, language: cel, code: self.numbers, links: {out: each}}
+          - {kind: loop, name: each, links: {out: twice}}
+          - {kind: snippet, name: twice, language: cel, code: self * 2}
+        """,
+        file="twice.yaml",
     )
     run = await runtime.launch(flow, {"numbers": [1, 2, 3]})
-    await run.result()
+    assert await run.result() == [2, 4, 6]
     assert (await run.row()).executor == "subprocess"
 
 

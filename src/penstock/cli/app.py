@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from penstock.cli.console import Console
-from penstock.cli.settings import Settings
+from penstock.cli.settings import NAMESPACES, VALUES, Settings
+from penstock.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from penstock.client import AsyncClient
     from penstock.core.payload import Payload
     from penstock.core.store import Store
     from penstock.engine.loading import Loader
     from penstock.engine.scheme import Scheme
     from penstock.store.keys import KeySource
     from penstock.store.vault import Vault
+
+TOKEN_VARIABLE: Final = "PENSTOCK_TOKEN"  # noqa: S105 - where one is, and none
 
 
 class App:
@@ -58,10 +63,38 @@ class App:
         value = self.settings.look_up("store")
         return open_store(value.value, create=create or value.origin.startswith("default"))
 
+    @property
+    def host(self) -> str:
+        """The address of the host to ask; empty where the store is meant. Raises SettingsError."""
+        host = self.settings.look_up("host")
+        if self.settings.look_up("store").origin != "--store":
+            return host.value
+        if host.value and host.origin == "--host":
+            raise SettingsError("--host and --store are two places to look", remedy="give one of them")
+        return ""
+
+    def client(self, *, patient: bool = True) -> AsyncClient:
+        """A client of that host, with the token that is known for it. Raises SettingsError.
+
+        patient: wait a little for one that does not answer.
+        """
+        from penstock.client import AsyncClient
+        from penstock.client.credentials import Credentials, usual_file
+        from penstock.client.line import PATIENCE
+        from penstock.core.policies import Retry
+
+        url, environ = self.host, os.environ if self._environ is None else self._environ
+        token = environ.get(TOKEN_VARIABLE, "").strip() or Credentials(usual_file()).token(url)
+        return AsyncClient(
+            url,
+            token=token,
+            retry=PATIENCE if patient else Retry(attempts=1),
+            ca_file=self.settings["host_ca_file"] or None,
+            insecure=self.settings["host_insecure"] == "true",
+        )
+
     def keys(self) -> KeySource:
         """Where the keys of values come from: the environment, else a file. Raises SettingsError."""
-        import os
-
         from penstock.store.keys import usual_keys
 
         environ = os.environ if self._environ is None else self._environ
@@ -83,35 +116,47 @@ class App:
 
         return payloads
 
-    def scheme(self) -> Scheme:
-        """The kinds that the settings make known. Raises SettingsError."""
+    def scheme(self, *, namespace: str = "") -> Scheme:
+        """The kinds that the settings make known. Raises SettingsError.
+
+        namespace: whose; only those that it may use can then be used.
+        """
         from penstock.kinds import standard_scheme
 
         own = (module.strip() for module in self.settings["kinds"].split(","))
-        return standard_scheme(*filter(None, own))
+        scheme = standard_scheme(*filter(None, own))
+        tables = self.settings.tables(NAMESPACES) if namespace else ()
+        if any(table for _, table in tables):
+            from penstock.auth.kinds import namespace_kinds
 
-    def loader(self) -> Loader:
-        """Makes flows of references. Modules are looked for in the current folder, too."""
+            scheme.policy = namespace_kinds(namespace, tables)
+        return scheme
+
+    def loader(self, *, namespace: str = "") -> Loader:
+        """Makes flows of references. Modules are looked for in the current folder, too.
+
+        namespace: as for `scheme`.
+        """
         import sys
 
+        from penstock.agents import standard_readers
         from penstock.engine.loading import Loader
 
         folder = str(self.directory)
         if folder not in sys.path:
             # As `python -m` does: the installed script has only its own folder there.
             sys.path.insert(0, folder)
-        return Loader(self.scheme(), values=self.values())
+        return Loader(self.scheme(namespace=namespace), values=self.values(), readers=standard_readers())
 
     def values(self) -> dict[str, Payload]:
         """The value documents that `env` may refer to. Raises SettingsError."""
-        import os
-
         from penstock.cli.values import gather
         from penstock.store.keys import VARIABLE
 
         environ = dict(os.environ if self._environ is None else self._environ)
-        environ.pop(VARIABLE, None)  # no spec has any business with the keys of all values
-        return gather(self.settings.value_tables(), self._value_files, environ)
+        for name in (VARIABLE, TOKEN_VARIABLE):
+            environ.pop(name, None)  # no spec has any business with the keys of all values, nor a host
+        return gather(self.settings.tables(VALUES), self._value_files, environ)
 
 
 pass_app = click.make_pass_decorator(App)

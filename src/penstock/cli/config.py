@@ -6,7 +6,7 @@ import click
 
 from penstock.cli import options
 from penstock.cli.app import App, pass_app
-from penstock.cli.settings import Value
+from penstock.cli.settings import VALUES, Value
 
 
 @click.command()
@@ -45,7 +45,7 @@ def _without_secrets(value: Value) -> Value:
 def _documents(app: App) -> list[Value]:
     """The value documents of the settings files: where each is, never what it holds."""
     found: dict[str, Value] = {}
-    for origin, documents in app.settings.value_tables():
+    for origin, documents in app.settings.tables(VALUES):
         for name, held in documents.items():
             text = ", ".join(held) if isinstance(held, dict) else "•••"
             found.setdefault(name, Value(f"values.{name}", text, origin))

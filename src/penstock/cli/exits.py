@@ -6,10 +6,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from penstock.core.errors import (
+    AccountError,
     DocumentError,
     EntryNotFound,
     InputError,
     PenstockError,
+    RetryRefused,
     RunCancelled,
     RunNotFound,
     SealError,
@@ -42,7 +44,14 @@ def of_error(error: PenstockError) -> Exit:
     match error:
         case StoreConflict():
             return Exit.FAILED
-        case DocumentError() | InputError() | SettingsError() | SealError():
+        case (
+            AccountError()
+            | DocumentError()
+            | InputError()
+            | SettingsError()
+            | SealError()
+            | RetryRefused()
+        ):
             return Exit.USAGE
         case RunCancelled():
             return Exit.CANCELLED

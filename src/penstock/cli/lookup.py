@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from penstock.core.errors import RunNotFound
 from penstock.core.states import RunState
 from penstock.core.store import RunQuery, RunRow, Store
@@ -11,20 +13,28 @@ UNFINISHED = (RunState.PENDING, RunState.RUNNING, RunState.WAITING)
 _PAGE = 1000
 
 
-async def find_run(store: Store, fid: str) -> RunRow:
+class Runs(Protocol):
+    """Where runs can be found: a store, or a desk."""
+
+    async def run(self, fid: str) -> RunRow | None: ...
+
+    async def runs(self, query: RunQuery, /) -> list[RunRow]: ...
+
+
+async def find_run(runs: Runs, fid: str) -> RunRow:
     """The run that an id, its beginning, its end, or `@` for the newest one means.
 
     Raises RunNotFound when none or several fit.
     """
     if fid in NEWEST:
-        newest = await store.runs(RunQuery(limit=1))
+        newest = await runs.runs(RunQuery(limit=1))
         if not newest:
             raise RunNotFound("there are no runs yet", remedy="start one with `penstock run FILE`")
         return newest[0]
-    row = await store.run(fid)
+    row = await runs.run(fid)
     if row is not None:
         return row
-    found = await _fitting(store, fid) if fid else []
+    found = await _fitting(runs, fid) if fid else []
     if len(found) == 1:
         return found[0]
     if not found:
@@ -33,11 +43,11 @@ async def find_run(store: Store, fid: str) -> RunRow:
     raise RunNotFound(f"`{fid}` fits {len(found)} runs: {some}", remedy="give more of the id")
 
 
-async def _fitting(store: Store, part: str) -> list[RunRow]:
+async def _fitting(runs: Store, part: str) -> list[RunRow]:
     """The runs whose id begins or ends like this; upper and lower case are the same."""
     part, found, before = part.casefold(), [], ""
     while True:
-        page = await store.runs(RunQuery(before=before, limit=_PAGE))
+        page = await runs.runs(RunQuery(before=before, limit=_PAGE))
         for row in page:
             fid = row.fid.casefold()
             if fid.startswith(part) or fid.endswith(part):

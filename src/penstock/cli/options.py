@@ -32,6 +32,9 @@ color: Final = _setting(
 store: Final = _setting(
     "store", metavar="URL", help="Where runs are kept: a path, sqlite:///PATH or memory:."
 )
+host: Final = _setting(
+    "host", metavar="URL", help="Ask this host, in place of the store: http://127.0.0.1:8370."
+)
 progress: Final = _setting(
     "progress",
     type=click.Choice(["auto", "live", "plain", "none"]),

@@ -17,6 +17,12 @@ PREFIX: Final = "PENSTOCK_"
 FILE: Final = "penstock.toml"
 VALUES: Final = "values"
 """The table of a settings file that holds value documents for `env`."""
+NAMESPACES: Final = "namespaces"
+OIDC: Final = "oidc"
+TABLES: Final = (VALUES, NAMESPACES, OIDC)
+"""What a settings file holds besides settings: value documents, the kinds that namespaces may use,
+and identity providers.
+"""
 
 
 class Setting(NamedTuple):
@@ -29,6 +35,9 @@ class Setting(NamedTuple):
 
 SETTINGS: Final = (
     Setting("store", "where runs are kept: a path, sqlite:///PATH, postgresql://… or memory:"),
+    Setting("host", "the host that is asked in place of the store, such as http://127.0.0.1:8370"),
+    Setting("host_ca_file", "certificates to trust that host by, as PEM; empty for the usual ones"),
+    Setting("host_insecure", "trust that host whatever its certificate", ("true", "false")),
     Setting("kinds", "modules or files with kinds of your own, separated by commas"),
     Setting("progress", "how a run is shown while it runs", ("auto", "live", "plain", "none")),
     Setting("color", "whether output is coloured", ("auto", "always", "never")),
@@ -42,7 +51,15 @@ SETTINGS: Final = (
     Setting("key_file", "the file with the keys that values are sealed with"),
 )
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
-_DEFAULTS: Final = {"debug": "false", "kinds": "", "log_level": "info", "observe": ""}
+_DEFAULTS: Final = {
+    "debug": "false",
+    "host": "",
+    "host_ca_file": "",
+    "host_insecure": "false",
+    "kinds": "",
+    "log_level": "info",
+    "observe": "",
+}
 """Of those whose default is not `auto`, nor found out."""
 
 
@@ -94,15 +111,15 @@ class Settings:
                 return value._replace(value=_anchored(name, path, value.value))
         return self._default(setting)
 
-    def value_tables(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """The tables `[values.NAME]` of each file with their origin, the one that wins first."""
+    def tables(self, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """The tables `[name.…]` of each file with their origin, the one that wins first."""
         found: list[tuple[str, Mapping[str, Any]]] = []
         for path, table, settings in self._read_files():
-            documents = settings.get(VALUES, {})
+            documents = settings.get(name, {})
             if not isinstance(documents, dict):
                 raise SettingsError(
-                    f"`{VALUES}` in {path} is no table",
-                    remedy=f"each has a table: [{VALUES}.NAME]",
+                    f"`{name}` in {path} is no table",
+                    remedy=f"each has a table: [{name}.NAME]",
                 )
             found.append((f"{path}{table}", documents))
         return found
@@ -167,7 +184,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _known(found: dict[str, Any], path: Path, prefix: str) -> dict[str, Any]:
-    allowed = (*_BY_NAME, VALUES)
+    allowed = (*_BY_NAME, *TABLES)
     unknown = [name for name in found if name not in allowed]
     if unknown:
         from penstock.core.problems import suggest
@@ -208,7 +225,7 @@ def _anchored(name: str, path: Path, value: str) -> str:
     """A relative path in a settings file counts from the file's own folder."""
     if name == "store":
         return _store_beside(path.parent, value)
-    if name == "key_file":
+    if name in ("key_file", "host_ca_file"):
         return str(path.parent / value)
     if name == "kinds":
         modules = [module.strip() for module in value.split(",") if module.strip()]

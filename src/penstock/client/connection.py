@@ -104,7 +104,7 @@ def checked_url(text: str) -> str:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not url.host or any(map(str.isspace, text)):
         raise SettingsError(
             f"`{text}` is not the address of a host", remedy="write http://HOST:PORT or https://HOST"
         )

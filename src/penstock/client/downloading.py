@@ -45,7 +45,7 @@ def _fetch(
     line: Line, ask: Ask, write: Callable[[bytes], object], clear: Callable[[], object]
 ) -> Steps[None]:
     """Write everything; after a cut only what is missing, unless the file became another one."""
-    offset, failures, etag = 0, 0, ""
+    offset, furthest, failures, etag = 0, 0, 0, ""
     while True:
         answer: Answer = yield from line.open(Open(_rest(ask, offset, etag)))
         if answer.status != 206 and offset:
@@ -59,7 +59,8 @@ def _fetch(
                     return
                 yield from work(lambda data=chunk: write(data))  # type: ignore[misc]
                 offset += len(chunk)
-                failures = 0
+                if offset > furthest:  # what had come before is no progress
+                    furthest, failures = offset, 0
         except HostAway:
             failures += 1
             if not line.patient(failures):

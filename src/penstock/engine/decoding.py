@@ -72,8 +72,14 @@ class Decoder:
         config = None if kind is None else self._config(spec, kind)
         if kind is None or config is None:
             return None
+        return self._made(spec, kind, config)
+
+    def _made(self, spec: NodeSpec, kind: type[Node], config: dict[str, Any]) -> Node | None:
+        """The node of a kind with this config, or None when it says what cannot be."""
         try:
             instance = kind(**config)
+            if self._refused(spec, *instance.powers()):  # checking may run what it says
+                return None
             instance.check()
             instance.bind(self.binder)
             nesting = Nesting(self, spec)
@@ -114,7 +120,16 @@ class Decoder:
         if kind is None and spec.kind:  # that it names none is known
             hint = self.scheme.hint(spec.kind)
             self.findings.report(f"unknown kind `{spec.kind}`", spec.kind_at, hint=hint)
+        elif kind is not None and self._refused(spec, spec.kind, kind.kind, *kind.aliases):
+            return None
         return kind
+
+    def _refused(self, spec: NodeSpec, *names: str) -> bool:
+        """Whether what goes by these names may not be used; that is reported."""
+        hint = self.scheme.refusal(*names)
+        if hint:
+            self.findings.report(f"`{names[0]}` may not be used here", spec.kind_at, hint=hint)
+        return bool(hint)
 
     def _config(self, spec: NodeSpec, kind: type[Node]) -> dict[str, Any] | None:
         """The node's own fields, decoded; None when some of them are wrong."""

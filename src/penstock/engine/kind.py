@@ -127,6 +127,10 @@ class Node:
             and item.default_factory is dataclasses.MISSING
         ]
 
+    def powers(self) -> tuple[str, ...]:
+        """Other kinds that this node is as mighty as: who denies these to somebody means it, too."""
+        return ()
+
     def bind(self, binder: Binder) -> None:
         """Look up what this node refers to, once, when its flow is compiled: ValueError if not there."""
 

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 class Reader(Protocol):
     """Makes flows of what another framework calls so.
 
-    source: the `source` of its flows. form: what it reads, for messages.
+    source: the `source` of its flows, and a field of every document that they are restored from.
     """
 
     source: str
-    form: str
+
+    def prepare(self) -> None:
+        """Set what the framework looks at when it is imported: a module may do that any time."""
+        ...
 
     def knows(self, item: Any) -> bool:
         """Whether an object is a flow of this framework."""
@@ -64,6 +67,28 @@ class Modules:
     def __init__(self, readers: Sequence[Reader] = ()) -> None:
         self.readers = tuple(readers)
 
+    def _imported(self, module: str) -> ModuleType:
+        """A module. Raises SettingsError, whatever its code raises."""
+        for reader in self.readers:
+            reader.prepare()
+        try:
+            return import_module(module)
+        except PenstockError:
+            raise
+        except Exception as error:
+            raise SettingsError(
+                f"importing `{module}` failed: {type(error).__name__}: {error}",
+                remedy="correct it; with --debug the traceback is shown",
+            ) from error
+
+    def _with_submodules(self, module: ModuleType) -> Iterator[ModuleType]:
+        yield module
+        if not hasattr(module, "__path__"):
+            return
+        for each in sorted(pkgutil.iter_modules(module.__path__, f"{module.__name__}.")):
+            if each.name.rpartition(".")[2] != "__main__":  # which is a program
+                yield from self._with_submodules(self._imported(each.name))
+
     def flow(self, module: str, attribute: str = "") -> Flow:
         """The flow that a module holds, or the one of its objects that is named.
 
@@ -71,7 +96,7 @@ class Modules:
         """
         if not attribute:
             return self._only(module)
-        item = self._look_up(_imported(module), module, attribute)
+        item = self._look_up(self._imported(module), module, attribute)
         if self._is_flow(item):
             return self._flow(item, f"{module}:{attribute}")
         if inspect.isroutine(item):
@@ -90,7 +115,7 @@ class Modules:
         Those that it has imported from elsewhere are not its own. Raises SettingsError.
         """
         items: dict[int, tuple[Any, str]] = {}
-        for each in _with_submodules(_imported(module)):
+        for each in self._with_submodules(self._imported(module)):
             for item, reference in self._own(each):
                 items.setdefault(id(item), (item, reference))
         return [self._flow(item, reference) for item, reference in items.values()]
@@ -118,9 +143,9 @@ class Modules:
         module, _, attribute = document["reference"].partition(":")
         if module == "__main__" or not importable(module):
             module = document["file"] or module
-        for item, _ in self._own(_imported(module)):
+        for item, _ in self._own(self._imported(module)):
             # By what it was made of: the module may know it by another name than its function's.
-            if isinstance(item, PythonFlow) and item.name == document["flow"]:
+            if isinstance(item, PythonFlow) and item.name == document.get("flow"):
                 own = item.reference.partition(":")[2]
                 if own == attribute:
                     return item
@@ -129,7 +154,7 @@ class Modules:
     # --- looking --------------------------------------------------------------------
 
     def _only(self, module: str) -> Flow:
-        own = list(self._own(_imported(module)))
+        own = list(self._own(self._imported(module)))
         if len(own) == 1:
             return self._flow(*own[0])
         names = ", ".join(f"{module}:{name.rpartition(':')[2]}" for _, name in own)
@@ -175,28 +200,6 @@ def importable(module: str) -> bool:
         return False
     except (Exception, SystemExit):
         return True  # what went wrong in a package around it is told when the module is imported
-
-
-def _imported(module: str) -> ModuleType:
-    """The module of a flow. Raises SettingsError, whatever its code raises."""
-    try:
-        return import_module(module)
-    except PenstockError:
-        raise
-    except Exception as error:
-        raise SettingsError(
-            f"importing `{module}` failed: {type(error).__name__}: {error}",
-            remedy="correct it; with --debug the traceback is shown",
-        ) from error
-
-
-def _with_submodules(module: ModuleType) -> Iterator[ModuleType]:
-    yield module
-    if not hasattr(module, "__path__"):
-        return
-    for each in sorted(pkgutil.iter_modules(module.__path__, f"{module.__name__}.")):
-        if each.name.rpartition(".")[2] != "__main__":  # which is a program
-            yield from _with_submodules(_imported(each.name))
 
 
 def _belongs(item: Any, module: ModuleType) -> bool:

@@ -88,7 +88,7 @@ class Runtime:
         self.observer = observer
         self.inspector = inspector
         self.syscalls: dict[str, Syscall] = {}
-        self.streams = Streams(store, is_live=self.is_live, check=self.check)
+        self.streams = Streams(store, is_here=self.is_here, check=self.check)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="penstock")
         self.leases = Leases()
         self.committer = Committer(
@@ -288,11 +288,15 @@ class Runtime:
         """Whether a run is in memory and executed here."""
         return fid in self._executions
 
+    def is_here(self, fid: str) -> bool:
+        """Whether a run is executed here, or will be: all that is committed of it passes by here."""
+        return self.is_live(fid) or self._recovery.holds(fid)
+
     async def result(self, fid: str) -> Payload:
         """Wait for the end of a run; see `Run.result`."""
         while True:
             self.check(fid)
-            if self.is_live(fid) or self._recovery.holds(fid):
+            if self.is_here(fid):
                 event = await self._ends.of(fid)
                 if event is not None:
                     return outcome_of(fid, event)

@@ -6,9 +6,9 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from penstock.core.errors import SettingsError
 from penstock.core.problems import nearest
@@ -23,16 +23,30 @@ PLUGIN_GROUP: Final = "penstock.kinds"
 """The entry-point group through which other packages add kinds."""
 
 
+class KindPolicy(Protocol):
+    """Says which kinds may be used."""
+
+    def refusal(self, names: Sequence[str]) -> str:
+        """Why a kind with these names may not be used; empty where it may be."""
+        ...
+
+
 class Scheme:
     """Maps kind names and aliases to kinds, importing each when it is first asked for.
 
     kinds: name → class, or `module:class` to import later. plugins: whether to look for
-    entry points when a name is not known otherwise. broken: plugin → why it did not load.
+    entry points when a name is not known otherwise. policy: which of them may be used; all
+    unless one is given. broken: plugin → why it did not load.
     """
 
     def __init__(
-        self, kinds: Mapping[str, type[Node] | str] | None = None, *, plugins: bool = False
+        self,
+        kinds: Mapping[str, type[Node] | str] | None = None,
+        *,
+        plugins: bool = False,
+        policy: KindPolicy | None = None,
     ) -> None:
+        self.policy = policy
         self._kinds: dict[str, type[Node] | str] = dict(kinds or {})
         self._plugins_wanted = plugins
         self.broken: dict[str, str] = {}
@@ -79,6 +93,10 @@ class Scheme:
         """Every name and alias, sorted."""
         self._find_plugins()
         return sorted(self._kinds)
+
+    def refusal(self, *names: str) -> str:
+        """Why what goes by these names may not be used here; empty where it may be."""
+        return self.policy.refusal(names) if self.policy is not None and names else ""
 
     def hint(self, name: str) -> str:
         """What to say about a name that `get` does not know."""

@@ -24,6 +24,7 @@ from penstock.engine.firing import Failure, Work, perform
 from penstock.engine.locks.decision import Check, decide
 from penstock.engine.locks.demand import RELEASE_TIMEOUT, Demand, Span, demand
 from penstock.engine.locks.registry import expired_again
+from penstock.engine.redaction import Redactor
 from penstock.engine.step import Step
 
 if TYPE_CHECKING:
@@ -114,6 +115,35 @@ class Context(Reporter):
             return normalise(value)
 
         return self._perform(name, attempt, declared.work)
+
+    async def perform(
+        self, name: str, work: Callable[[StepContext], Awaitable[Any]], *, kind: str = "step"
+    ) -> Any:
+        """Bring a step to its outcome, under a name of its own: for a program that another one runs.
+
+        name: the same on every replay, and no other's. work: gets the step's context. Raises
+        NodeError when the step failed.
+        """
+        run = self._run
+        named = f"{self._path}{name}"
+
+        async def attempt(number: int) -> Payload:
+            run.begin_work()
+            try:
+                return normalise(await work(StepContext(run, named, number)))
+            finally:
+                run.settle_down()
+
+        try:
+            return await perform(run, named, attempt, Work(kind), waits=run.aside)
+        except Failure as failure:
+            raise failure.error.to_exception() from failure.cause
+
+    def conceal(self, *secrets: str) -> None:
+        """Mask these texts in all that the run records from now on."""
+        hidden = Redactor(secrets)
+        if hidden:
+            self._run.journal.redactor = hidden.joined(self._run.journal.redactor)
 
     def sleep(self, duration: Duration | float | str) -> Coroutine[Any, Any, None]:
         """Wait. The deadline is journaled, so a restart in between does not begin anew."""

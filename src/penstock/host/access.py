@@ -181,7 +181,7 @@ class Access:
         token = issued.token
         assert token.kind is TokenKind.SESSION
         assert token.expires is not None
-        seconds = max(0, int(token.expires - token.created))
+        seconds = round(token.expires - token.created)
         return "Set-Cookie", f"{self.cookie}={issued.text}; Max-Age={seconds}; {self._attributes}"
 
     @property

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from penstock.api.problem import Problem
+from penstock.host.api import description
 from penstock.host.api.routes import routes
 from penstock.host.page import routes as page
 from penstock.host.problem import answer
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 def application(host: Host) -> Starlette:
     """The ASGI application of a host."""
     return Starlette(
-        routes=[*page.routes(host), *routes(host)], exception_handlers={HTTPException: _refused}
+        routes=[*page.routes(host), *description.routes(), *routes(host)],
+        exception_handlers={HTTPException: _refused},
     )
 
 

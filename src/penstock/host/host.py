@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from penstock.core.payload import Payload
 from penstock.host.access import Access
 from penstock.host.shelf import Shelf
+from penstock.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from penstock.auth import Auth, Principal
@@ -23,7 +24,7 @@ class Host:
 
     runtime: executes the runs; it must be open. resident: the graph of the namespace, which
     follows its flow specs. auth: who there is, and what they may do; it must be open, and
-    somebody runs its `follow`. flows: others than those of the namespace. secure: whether clients
+    somebody runs its `follow`. telemetry: what is known of the host's health. flows: others than those of the namespace. secure: whether clients
     come by TLS. retiring: the host is about to end.
     """
 
@@ -33,12 +34,14 @@ class Host:
         *,
         resident: Resident,
         auth: Auth,
+        telemetry: Telemetry | None = None,
         flows: Iterable[Flow] = (),
         secure: bool = False,
     ) -> None:
         self.runtime = runtime
         self.namespace = resident.namespace
         self.auth = auth
+        self.telemetry = telemetry or Telemetry(log=None)
         self.directory = auth.directory
         self.shelf = Shelf(resident, flows)
         self.access = Access(auth, secure=secure)

@@ -69,6 +69,10 @@ class Snippet(Action, kind="snippet", pure=True, normalised=True):
     in_ports: ClassVar[Ports] = {"in": Port(doc="what the code sees", default=None)}
     out_ports: ClassVar[Ports] = {"out": Port(doc="what the code answers")}
 
+    def powers(self) -> tuple[str, ...]:
+        """In Python it is as mighty as the kind `python`."""
+        return ("python",) if self.language == "python" else ()
+
     def check(self) -> None:
         """Compile the code: whatever is wrong with it is wrong with the document."""
         if self.native and self.language != "jinja":

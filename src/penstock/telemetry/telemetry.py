@@ -11,6 +11,7 @@ from penstock.telemetry.health import Health
 
 if TYPE_CHECKING:
     from penstock.engine.redaction import Redactor
+    from penstock.telemetry.exposition import Exposition
     from penstock.telemetry.log_output import Format
     from penstock.telemetry.traces import Traces
 
@@ -25,7 +26,8 @@ class Telemetry:
     log: how lines look; None leaves logging as it is, and tells it nothing. level: `debug`,
     `info`, `warning` or `error`. stream: where lines go, standard error at first. color: for a
     terminal. observe: `HOST:PORT` of the endpoint with the metrics; empty for none. trace: make
-    spans; None: if the OTEL_* variables of `environ` say where to. secrets: what masks those
+    spans; None: if the OTEL_* variables of `environ` say where to. measure:
+    keep metrics, for somebody else to show. secrets: what masks those
     that are known at the moment. Raises SettingsError, or ListenError for the address.
     """
 
@@ -38,18 +40,21 @@ class Telemetry:
         color: bool = False,
         observe: str = "",
         trace: bool | None = None,
+        measure: bool = False,
         environ: Mapping[str, str] | None = None,
         secrets: Callable[[], Redactor | None] = lambda: None,
     ) -> None:
         self.health = Health()
         self.observer: Observer | None = None
         self.addresses: list[tuple[str, int]] = []
+        self.exposition: Exposition | None = None
         self._log = log
         self._level = level
         self._stream = stream
         self._color = color
         self._observe = observe
         self._trace = trace
+        self._measure = measure or bool(observe)
         self._environ = environ
         self._secrets = secrets
         self._traces: Traces | None = None
@@ -60,7 +65,8 @@ class Telemetry:
             observers: list[Observer] = []
             self._open_log(parts, observers)  # first, so that the others can still say something
             self._open_traces(parts, observers)
-            await self._open_endpoint(parts, observers)
+            self._open_metrics(observers)
+            await self._open_endpoint(parts)
             self.observer = together(*observers)
             self._parts = parts.pop_all()
         return self
@@ -100,20 +106,27 @@ class Telemetry:
             observers.insert(0, export.traces)
             self._traces = export.traces
 
-    async def _open_endpoint(self, parts: AsyncExitStack, observers: list[Observer]) -> None:
+    def _open_metrics(self, observers: list[Observer]) -> None:
+        if not self._measure:
+            return
+        from penstock.telemetry.exposition import Exposition
+        from penstock.telemetry.metrics import Metrics
+
+        metrics = Metrics()
+        self.exposition = Exposition(metrics)
+        observers.append(metrics)
+
+    async def _open_endpoint(self, parts: AsyncExitStack) -> None:
         if not self._observe:
             return
         from penstock.engine.clock import SystemClock
         from penstock.server.server import Server
         from penstock.telemetry.endpoint import Endpoint, parse_address
-        from penstock.telemetry.exposition import Exposition
-        from penstock.telemetry.metrics import Metrics
 
-        metrics = Metrics()
-        endpoint = Endpoint(self.health, Exposition(metrics))
+        assert self.exposition is not None
+        endpoint = Endpoint(self.health, self.exposition)
         server = Server(endpoint.handle, clock=SystemClock(), compress_from_bytes=1024)
         parts.push_async_callback(server.close)
         await server.bind(*parse_address(self._observe))
         await server.accept()
         self.addresses = list(server.addresses)
-        observers.append(metrics)

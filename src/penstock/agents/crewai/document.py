@@ -44,7 +44,9 @@ _TEXTS: Final = {
     "task": ("guardrail", "output_file"),
     "crew": (),
 }
-_KEY_HINT: Final = "a key is no part of a document: write `api_key_env: NAME` with the variable that holds it"
+_KEY_HINT: Final = (
+    "a key is no part of a document: write `api_key_env: NAME` with the variable that holds it"
+)
 
 
 def is_crew(data: Any) -> bool:
@@ -222,9 +224,7 @@ def _inputs(
     return inputs, tuple(needed)
 
 
-def _texts(
-    agents: tuple[AgentSpec, ...], tasks: tuple[TaskSpec, ...]
-) -> Iterator[tuple[Path, str]]:
+def _texts(agents: tuple[AgentSpec, ...], tasks: tuple[TaskSpec, ...]) -> Iterator[tuple[Path, str]]:
     for agent in agents:
         for name in ("role", "goal", "backstory"):
             yield (*agent.at, name), getattr(agent, name)
@@ -239,7 +239,9 @@ def _check(spec: CrewSpec, fields: Fields) -> None:
     agents = {agent.name for agent in spec.agents}
     hierarchical = spec.process is Process.HIERARCHICAL
     if spec.manager and spec.manager not in agents:
-        fields.report("manager", f"no agent is named {quote(spec.manager)}", hint=suggest(spec.manager, agents))
+        fields.report(
+            "manager", f"no agent is named {quote(spec.manager)}", hint=suggest(spec.manager, agents)
+        )
     if hierarchical and not (spec.manager or spec.manager_model or spec.model):
         hint = "name an agent with `manager:`, or a model with `manager_llm:`"
         fields.report("process", "a hierarchical crew needs a manager", hint=hint)
@@ -247,7 +249,9 @@ def _check(spec: CrewSpec, fields: Fields) -> None:
     for task in spec.tasks:
         own = Fields({"agent": task.agent}, task.at, fields.findings)
         if task.agent and task.agent not in agents:
-            own.report("agent", f"no agent is named {quote(task.agent)}", hint=suggest(task.agent, agents))
+            own.report(
+                "agent", f"no agent is named {quote(task.agent)}", hint=suggest(task.agent, agents)
+            )
         elif not task.agent and not hierarchical:
             own.missing("agent", hint="only the manager of a hierarchical crew can choose one")
         _check_context(task, before, {other.name for other in spec.tasks}, fields.findings)
@@ -274,5 +278,3 @@ def tools_of(spec: CrewSpec) -> Mapping[Path, str]:
         for holder in (*spec.agents, *spec.tasks)
         for index, tool in enumerate(holder.tools)
     }
-
-

@@ -11,17 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future
 from concurrent.futures import wait as wait_for
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from penstock.core.payload import Payload
 from penstock.engine.capture import captured
 from penstock.engine.context import Reporter
-from penstock.engine.firing import Failure
-from penstock.engine.strand import Context
+from penstock.engine.strand import STRAND, Context, Strand
 
 R = TypeVar("R")
 
@@ -85,7 +84,7 @@ class Session:
     @property
     def reporter(self) -> Reporter:
         """What tells the stream of what happens here: the step's, or the whole run's."""
-        return _REPORTER.get(self.context)
+        return _TELLER.get(self.context)
 
     # --- steps --------------------------------------------------------------------------
 
@@ -94,85 +93,126 @@ class Session:
         handover = self._hand_over(name)
         wait_for((handover.outcome, handover.go), return_when=FIRST_COMPLETED)
         if handover.wanted:
-            with handover.answered(self) as answer, _reporting(handover.reporter):
-                answer(work())
+            with _telling(handover.reporter):
+                try:
+                    handover.give(work())
+                except BaseException as error:
+                    handover.fail(error)
         return handover.result()
 
     async def step_async(self, name: str, work: Callable[[], Awaitable[Payload]]) -> Payload:
         """The same for a loop of the framework's own."""
         handover = self._hand_over(name)
-        waiting = [asyncio.wrap_future(handover.outcome), asyncio.wrap_future(handover.go)]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        outcome, go = asyncio.wrap_future(handover.outcome), asyncio.wrap_future(handover.go)
+        await asyncio.wait((outcome, go), return_when=asyncio.FIRST_COMPLETED)
         if handover.wanted:
-            with handover.answered(self) as answer, _reporting(handover.reporter):
-                answer(await work())
-        with suppress(Exception, asyncio.CancelledError):
-            await waiting[0]
+            with _telling(handover.reporter):
+                try:
+                    handover.give(await work())
+                except BaseException as error:
+                    handover.fail(error)
+        await asyncio.wait((outcome,))
         return handover.result()
 
-    def ask(self, question: Coroutine[Any, Any, R]) -> R:
-        """Wait for what the run's loop has to do, such as to open a lock."""
-        return self._on_loop(question).result()
+    def lock(self, name: str, place: str, **asked: Any) -> Any:
+        """The answer to a lock; see `Context.lock`. place: tells it from the others, on every replay."""
+
+        async def opened() -> Any:
+            STRAND.set(Strand(f"{place}."))
+            return await self.context.lock(name, **asked)
+
+        self.check()
+        answer: Future[Any] = Future()
+        self._on_loop(opened(), answer)
+        return answer.result()
 
     def _hand_over(self, name: str) -> _Handover:
         self.check()
-        node = f"{self.context.node}/{name}" if self.context.node else name
-        handover = _Handover(self.context, node)
-        self._on_loop(handover.perform(), outcome=handover.outcome)
+        handover = _Handover(self.context)
+        self._on_loop(self.context.perform(name, handover.attempt, kind="task"), handover.outcome)
         return handover
 
-    def _on_loop(self, work: Coroutine[Any, Any, R], outcome: Future[R] | None = None) -> Future[R]:
-        """Let a coroutine run as a task of the run; the framework's thread may wait for it."""
-        found: Future[R] = Future() if outcome is None else outcome
-        found.set_running_or_notify_cancel()
+    def _on_loop(self, work: Coroutine[Any, Any, R], outcome: Future[R]) -> None:
+        """Let a coroutine run as a task of the run, whose outcome a thread waits for."""
 
         async def watched() -> None:
             try:
                 result = await work
             except asyncio.CancelledError:
-                found.set_exception(Stopped())
+                outcome.set_exception(Stopped())
                 raise
             except BaseException as error:  # it is the thread's, which decides what it means
-                found.set_exception(error)
+                outcome.set_exception(error)
             else:
-                found.set_result(result)
+                outcome.set_result(result)
 
         def begin() -> None:
-            try:
+            if self._stopped.is_set():
+                refuse()
+            else:
                 self._group.create_task(watched(), name=f"penstock:crew:{self.context.fid}")
-            except RuntimeError:  # the section of its tasks has ended, and the run with it
-                work.close()
-                found.set_exception(Stopped())
+
+        def refuse() -> None:
+            work.close()
+            outcome.set_exception(Stopped())
 
         try:
             self._loop.call_soon_threadsafe(begin)
-        except RuntimeError:  # the loop is closed
-            work.close()
-            found.set_exception(Stopped())
-        return found
+        except RuntimeError:  # the loop is closed: the process is about to end
+            refuse()
 
 
 class _Handover:
-    """One step on its way between the loop and a thread. reporter: of the attempt under way."""
+    """One step between the loop and a thread. go: set when its work is wanted."""
 
-    def __init__(self, context: Context, node: str) -> None:
+    def __init__(self, reporter: Reporter) -> None:
         self.outcome: Future[Payload] = Future()
         self.go: Future[None] = Future()
-        self.reporter: Reporter = context
-        self._done: Future[Payload] = Future()
-        self._context = context
-        self._node = node
-
-    async def perform(self) -> Payload:
-        return await self._context.perform(self._node, self._attempt, kind="task")
-
-    async def _attempt(self, reporter: Reporter) -> Payload:
         self.reporter = reporter
-        self._done.set_running_or_notify_cancel()
+        self._done: Future[Payload] = Future()
+        self._failure: BaseException | None = None
+
+    async def attempt(self, reporter: Reporter) -> Payload:
+        """What the loop does for the step: it says `go`, and waits."""
+        self.reporter = reporter
+        self._done.set_running_or_notify_cancel()  # from here on, only the thread decides
         self.go.set_result(None)
         return await asyncio.wrap_future(self._done)
 
     @property
     def wanted(self) -> bool:
-        """Whether the step has to be done, because the journal has no outcome of it."""
+        """Whether the work is to be done, because the journal has no outcome of it."""
         return self.go.done() and not self.outcome.done()
+
+    def give(self, payload: Payload) -> None:
+        self._done.set_result(payload)
+
+    def fail(self, error: BaseException) -> None:
+        self._failure = error
+        self._done.set_exception(error)
+
+    def result(self) -> Payload:
+        """The outcome, once the loop has it. What the work itself raised is raised as it was."""
+        try:
+            return self.outcome.result()
+        except Stopped:
+            raise
+        except BaseException:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+
+
+_TELLER: Final[contextvars.ContextVar[Reporter]] = contextvars.ContextVar("penstock_crew_reporter")
+"""What tells the stream of what the framework does here; threads that it starts copy it."""
+
+
+@contextmanager
+def _telling(reporter: Reporter) -> Iterator[None]:
+    """A section whose events and prints belong to a step."""
+    token = _TELLER.set(reporter)
+    try:
+        with captured(reporter.stdout, reporter.stderr):
+            yield
+    finally:
+        _TELLER.reset(token)

@@ -44,7 +44,7 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One task. agent: who does it; empty where the manager decides. context: tasks whose answers it gets.
+    """One task. agent: who does it; empty where the manager decides. context: whose answers it gets.
 
     output: the JSON Schema of its answer, when that is to be data rather than text.
     """

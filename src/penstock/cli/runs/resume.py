@@ -61,16 +61,52 @@ def resume(app: App, fid: str | None, *, every: bool, events: bool, quiet: bool,
 @click.command()
 @click.argument("fid", default="@", shell_complete=complete_fid)
 @click.option("--from-start", is_flag=True, help="Do again what is done, too.")
+@click.option(
+    "--from",
+    "node",
+    default="",
+    metavar="NODE",
+    help="Do again this node, and what lies behind it: its path, as `runs show` has it.",
+)
+@click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="PORT=VALUE",
+    help="What an in-port of that node gets this time; may be repeated.",
+)
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
 @options.execution
 @pass_app
-def retry(app: App, fid: str, *, from_start: bool, events: bool, quiet: bool, as_json: bool) -> Exit:
-    """Run an ended run again, as a new run that goes on from what is done."""
+def retry(
+    app: App,
+    fid: str,
+    *,
+    from_start: bool,
+    node: str,
+    pairs: tuple[str, ...],
+    events: bool,
+    quiet: bool,
+    as_json: bool,
+) -> Exit:
+    """Run an ended run again, as a new run that goes on from what is done.
+
+    \b
+    penstock runs retry @ --from parse                      # parse, and what lies behind it
+    penstock runs retry @ --from parse --set json='"[1]"'   # with another input
+    """  # noqa: D301 - click wants the character itself
     from penstock.cli.foreground import run_in_foreground
+    from penstock.cli.inputs import read_inputs
+
+    if from_start and node:
+        raise click.UsageError("give --from-start or --from, not both")
+    if pairs and not node:
+        raise click.UsageError("--set gives an in-port of a node something else; name it with --from")
+    inputs = read_inputs(None, pairs, {})
 
     async def begin(runtime: Runtime) -> Run:
         row = await find_run(runtime.store, fid)
-        return await runtime.retry(row.fid, from_start=from_start)
+        return await runtime.retry(row.fid, from_start=from_start, node=node, inputs=inputs)
 
     loader = app.loader()
     return run_in_foreground(

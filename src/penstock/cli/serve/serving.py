@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from penstock.auth import Auth
 from penstock.cli.signals import leave
-from penstock.auth.provider import Auth
 from penstock.cli.start.serving import Order, Serving, loop_factory
 from penstock.host.door import Address, Door
 from penstock.host.host import Host
@@ -32,6 +31,8 @@ def serve_host(app: App, order: Order, address: Address, references: Sequence[st
 class HostServing(Serving):
     """One `penstock serve`: the graph of a namespace, and a host in front of its flows."""
 
+    measures = True
+
     def __init__(self, app: App, order: Order, address: Address, references: Sequence[str]) -> None:
         super().__init__(app, order)
         self._address = address
@@ -53,7 +54,12 @@ class HostServing(Serving):
         )
         first = await auth.ensure_admin()
         host = Host(
-            runtime, resident=resident, auth=auth, flows=self._served, secure=self._address.secure
+            runtime,
+            resident=resident,
+            auth=auth,
+            telemetry=self._telemetry,
+            flows=self._served,
+            secure=self._address.secure,
         )
         async with auth, Door(host, self._address, drain_seconds=self._order.drain_seconds) as door:
             for url in door.urls:

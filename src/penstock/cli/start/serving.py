@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 import msgspec
 
@@ -73,12 +73,17 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 class Serving:
-    """One `penstock start`. What else is to be served beside the graph, a subclass says."""
+    """One `penstock start`. What else is to be served beside the graph, a subclass says.
+
+    measures: whether there are metrics in any case, and not only for --observe.
+    """
+
+    measures: ClassVar[bool] = False
 
     def __init__(self, app: App, order: Order) -> None:
         self._app = app
         self._order = order
-        self._loader = app.loader()
+        self._loader = app.loader(namespace=order.namespace)
         self._given = dict(self._loader.values)
         self._store = app.open_store()
         self._specs = Specs(self._store, scheme=self._loader.scheme)
@@ -130,6 +135,7 @@ class Serving:
             color=console.coloured(console.stderr),
             observe=settings["observe"],
             trace=trace,
+            measure=self.measures,
             secrets=self._secrets,
         )
 

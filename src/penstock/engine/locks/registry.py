@@ -7,7 +7,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from penstock.core.errors import Denied, LockExpired, NodeError
 from penstock.core.events import EventType
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from penstock.engine.replay import Replay
 
 Decide = Callable[[Candidate], Awaitable[Payload]]
-"""Returns the answer that a candidate releases the lock with, or raises a NodeError with code `denied`."""
+"""Returns the answer that a candidate releases the lock with; a NodeError with code `denied` denies it."""
 
 Waits = Callable[[], AbstractContextManager[None]]
 """Opens a section in which whoever asks only waits."""
@@ -60,7 +60,9 @@ class Locks:
     @classmethod
     def on_replay(cls, journal: Journal, replay: Replay | None) -> Locks:
         """The locks as a replay knows them; none without one."""
-        return cls(journal) if replay is None else cls(journal, past=replay.locks, restarts=replay.restarts)
+        if replay is None:
+            return cls(journal)
+        return cls(journal, past=replay.locks, restarts=replay.restarts)
 
     # --- candidates ---------------------------------------------------------------
 
@@ -87,7 +89,7 @@ class Locks:
             self._forward(self._words.popleft())
 
     def take(self, submission: Submission) -> bool:
-        """Bring a candidate to its lock, here or where the flow is executed; False when there is none."""
+        """Bring a candidate to its lock, or to where the flow is executed; False when there is none."""
         if not self._away or self.find(submission.lid) is not None:
             return self._offer(submission)
         self._words.append(submission.to_word())
@@ -142,8 +144,9 @@ class Locks:
         try:
             return await self._settle(run, lock, decide, waits)
         finally:
-            if lock.open:
-                self._close(lock)
+            if lock.open and self._journal.failed is None and not self._journal.closed:
+                # The flow goes on without it: it failed, was cancelled, or went another way.
+                self._finish(lock, LockState.CLOSED, EventType.LOCK_EXPIRED, reason="closed")
             del self._locks[lid]
             self._untaken.discard(lid)
 
@@ -214,11 +217,6 @@ class Locks:
         self._finish(lock, LockState.RELEASED, EventType.LOCK_RELEASED, **facts)
         self._probe("lock.decided")
 
-    def _close(self, lock: LockRecord) -> None:
-        """The flow goes on without it: it failed, was cancelled, or went another way."""
-        if self._journal.failed is None:
-            self._finish(lock, LockState.CLOSED, EventType.LOCK_EXPIRED, reason="closed")
-
     def _finish(self, lock: LockRecord, state: LockState, type: str, **facts: Any) -> None:  # noqa: A002
         lock.settle(state, self._journal.now())
         self._journal.emit(type, lock.node, {"lock": lock.lid, **facts})
@@ -247,5 +245,3 @@ def expired_again(error: NodeError) -> NoReturn:
     raise LockExpired(
         error.message, details=error.details, node=error.node, remedy=error.remedy
     ) from error
-
-

@@ -98,7 +98,7 @@ class Submissions:
         Raises RunNotFound, LockNotFound, LockClosed, CandidateInvalid, LockUndecided, and what keeps
         the run itself from going on.
         """
-        known = await self._find(fid, submission.lid)
+        known = await self._find(fid, submission)
         limit = known.lock.release_timeout
         work = asyncio.create_task(
             self._bring_and_wait(fid, submission, known), name=f"penstock:candidate:{fid}"
@@ -147,15 +147,15 @@ class Submissions:
             raise CandidateInvalid((reason,), fid=fid, lid=lock.lid, remedy="give each an id of its own")
         return True
 
-    async def _find(self, fid: str, lid: str) -> _Known:
-        """A lock of a run, from memory where it is open there. Raises LockNotFound, RunNotFound."""
+    async def _find(self, fid: str, submission: Submission) -> _Known:
+        """The lock that is meant, from memory where it is open. Raises LockNotFound or RunNotFound."""
         execution = self._executions.get(fid)
-        lock = None if execution is None else execution.locks.find(lid)
-        if execution is None or lock is None:
-            return await self._read(fid, lid)
-        seq = execution.journal.committed
-        await execution.journal.durable()  # what was decided in memory is no outcome before
-        return _Known(lock, seq)
+        lock = None if execution is None else execution.locks.find(submission.lid)
+        # What is decided already is read from the stream: there it is on disk, and masked.
+        if execution is None or lock is None or lock.candidate(submission.id) is not None:
+            return await self._read(fid, submission.lid)
+        snapshot = msgspec.structs.replace(lock, candidates=list(lock.candidates))
+        return _Known(snapshot, execution.journal.committed)
 
     async def _read(self, fid: str, lid: str) -> _Known:
         execution = self._executions.get(fid)
@@ -181,13 +181,13 @@ class Submissions:
             return decision
         mine = CandidateRecord(submission.id)
         lock = LockRecord(submission.lid, name=known.lock.name, candidates=[mine])
-        async for event in self._runtime.streams.follow(fid, known.seq):
-            record_lock({lock.lid: lock}, event)
-            decision = lock.decision(mine)
-            if decision is not None:
-                return decision
-            if not lock.open:
-                break
+        with self._runtime.streams.subscribe(fid, known.seq) as subscription:
+            while lock.open and (events := await subscription.take()):
+                for event in events:
+                    record_lock({lock.lid: lock}, event)
+                decision = lock.decision(mine)
+                if decision is not None:
+                    return decision
         raise _closed(fid, lock)
 
     # --- bringing -----------------------------------------------------------------

@@ -66,6 +66,7 @@ class Work:
         self._clock = SystemClock()
         self._ledger = RemoteLedger(send, pinned=self._pinned)
         self._live: LiveRun | None = None
+        self._words: list[str] = []
         self._stopped = False
         self._task = asyncio.create_task(self._run(), name=f"penstock:run:{order.fid}")
 
@@ -80,10 +81,12 @@ class Work:
 
     def hear(self, word: str) -> None:
         """Take a word for the run. However it is taken, the host hears that the run waits again."""
-        if self._live is not None:
-            self._live.begin_work()
-            self._live.hear(word)
-            self._live.settle_down()
+        if self._live is None:
+            self._words.append(word)
+            return
+        self._live.begin_work()
+        self._live.hear(word)
+        self._live.settle_down()
 
     def stop(self) -> None:
         """End it; nodes that run may clean up."""
@@ -138,6 +141,8 @@ class Work:
             observer=_Teller(self._send) if journal.silent else None,
             edited=past[0].data.get("edited", {}) if past else {},
         )
+        for word in self._words:
+            self._live.hear(word)
         try:
             result = await Inline().execute(flow, self._live, decode(order.inputs))
         finally:

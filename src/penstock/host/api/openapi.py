@@ -49,7 +49,7 @@ def document(operations: Iterable[Operation], *, prefix: str) -> dict[str, Any]:
     by_type = dict(zip(hooks, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in listed:
-        path = prefix + _plain_path(operation.path)
+        path = ("" if operation.rooted else prefix) + _plain_path(operation.path)
         paths.setdefault(path, {})[operation.method.lower()] = _describe(operation, by_type)
     tags = [{"name": name, "description": text} for name, text in TAGS.items()]
     return {

@@ -46,8 +46,8 @@ class Reply(msgspec.Struct, Generic[Content], frozen=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a client can ask for.
 
-    path: below the version's prefix, as Starlette writes it. open: answered without
-    credentials, too. query, body: the structs that those are read as. forms: the body may be a
+    path: below the version's prefix, as Starlette writes it; rooted: without the prefix. open:
+    answered without credentials, too. query, body: the structs that those are read as. forms: the body may be a
     form as well. status: of an answer that goes well. answers: status → the type of what is
     answered (None: nothing), and media types that say it otherwise, by `produces`. errors: status →
     when. headers: request headers that it heeds, and what for.
@@ -60,6 +60,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     description: str = ""
     open: bool = False
+    rooted: bool = False
     query: type | None = None
     body: type | None = None
     forms: bool = False

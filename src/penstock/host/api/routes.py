@@ -12,6 +12,7 @@ from penstock.host.api.accounts import accounts
 from penstock.host.api.endpoint import Endpoint
 from penstock.host.api.flows import flows
 from penstock.host.api.grants import grants
+from penstock.host.api.health import health
 from penstock.host.api.locks import locks
 from penstock.host.api.operation import Operation
 from penstock.host.api.runs import runs
@@ -21,7 +22,9 @@ from penstock.host.views import PREFIX
 if TYPE_CHECKING:
     from penstock.host.host import Host
 
-OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain(flows, runs, locks, session, accounts, grants))
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(
+    chain(flows, runs, locks, session, accounts, grants, health)
+)
 """In the order in which the documentation shows them."""
 
 _RUN: Final = "/runs/{fid}"
@@ -30,7 +33,9 @@ _RUN: Final = "/runs/{fid}"
 def routes(host: Host) -> Iterator[Route]:
     """A route for each operation; those of a run have a short one as well, without `/runs`."""
     for operation in OPERATIONS:
-        yield _route(host, operation, f"{PREFIX}{operation.path}")
+        yield _route(
+            host, operation, operation.path if operation.rooted else f"{PREFIX}{operation.path}"
+        )
     for operation in OPERATIONS:
         if operation.path.startswith(_RUN):
             yield _route(host, operation, operation.path.removeprefix("/runs"))

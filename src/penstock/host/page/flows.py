@@ -79,9 +79,7 @@ async def _flow(
 ) -> Response:
     if form is not None:
         form.blame(faults, below="/inputs")
-    query = RunQuery(
-        namespace=call.host.namespace, flow=served.name, sight=call.sight, limit=_RECENT
-    )
+    query = RunQuery(namespace=call.host.namespace, flow=served.name, sight=call.sight, limit=_RECENT)
     rows = await call.host.runtime.runs(query)
     facts: dict[str, Any] = {
         "flow": views.flow_view(served, call.host.namespace),

@@ -41,9 +41,7 @@ async def show_runs(call: Call) -> Response:
         flow=given.get("flow", ""), state=states, cursor=given.get("cursor", ""), limit=_PAGE
     )
     page = await list_runs(call, query)
-    return render(
-        "runs.html", call, runs=page.items, next=page.next, query=query, states=list(RunState)
-    )
+    return render("runs.html", call, runs=page.items, next=page.next, query=query, states=list(RunState))
 
 
 @screens.get("/runs/{fid}")

@@ -1,0 +1,1 @@
+"""Users, groups, grants and tokens, on the command line."""

@@ -1,0 +1,75 @@
+"""Events as browsers read them: server-sent events (WHATWG HTML, section 9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import Response
+
+from penstock.server.asgi.words import CHUNKS
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from penstock.host.streams.following import Following
+
+MEDIA_TYPE: Final = "text/event-stream"
+
+HEADERS: Final = {
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",  # nginx would collect what is meant for now
+}
+
+RETRY: Final = b"retry: 1000\n\n"
+"""After a cut, the client comes again so many milliseconds later. It is sent at once, as the sign
+that the stream is open."""
+
+HEARTBEAT: Final = b":\n\n"
+EOF: Final = b'event: eof\ndata: {"type":"eof"}\n\n'
+
+
+async def frames(
+    entering: AbstractContextManager[Following], *, limit: int | None = None
+) -> AsyncIterator[bytes]:
+    """The bytes of a stream. An `eof` at its end says that the run has ended, too.
+
+    entering: is entered for the first frame, and left behind the last. limit: how many events
+    at most.
+    """
+    with entering as following:
+        yield RETRY
+        whole = following.wanted.lets_all
+        while not following.done and limit != 0:
+            events = await following.take()
+            if limit is not None:
+                events = events[:limit]
+                limit -= len(events)
+            if events:
+                yield following.transcript.frames(events, whole=whole)
+            elif not following.done:
+                yield HEARTBEAT
+        if following.over and limit != 0:
+            yield EOF
+
+
+class EventStream(Response):
+    """Answers with frames as they come. It takes no task for as long as that lasts."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(head)
+        if CHUNKS in scope.get("extensions", {}):
+            await send({"type": CHUNKS, "chunks": self._chunks})
+            return
+        async for chunk in self._chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body"})

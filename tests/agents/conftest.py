@@ -1,0 +1,49 @@
+"""What tests of agents may ask for. CrewAI is imported once, by whoever needs it first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from tests.agents.model_server import Model, serving
+
+from penstock.agents.crewai import framework
+from penstock.runtime import Runtime
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The framework keeps its files in a folder of the tests, and the log as it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("crewai")))
+        framework.load()
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _log() -> Iterator[None]:
+    """Some parts of the framework give the root of the log a handler."""
+    before = list(logging.getLogger().handlers)
+    yield
+    logging.getLogger().handlers[:] = before
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
+    """A model that answers by the test's script."""
+    with serving(Model()) as model:
+        monkeypatch.setenv("TEST_MODEL_URL", model.url)
+        yield model
+
+
+@pytest.fixture
+async def runtime() -> AsyncIterator[Runtime]:
+    async with Runtime("memory:") as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/runs.db"

@@ -1,0 +1,22 @@
+"""A host of the tests, as a process that can be killed: `python -m tests.executors.host STORE FLOW JSON`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from penstock import Runtime
+from penstock.executors.subprocess import Pool
+from tests.executors import flows
+
+
+async def main(store: str, name: str, inputs: str) -> None:
+    async with Runtime(store, executors={"subprocess": Pool(workers=2)}) as runtime:
+        run = await runtime.start(getattr(flows, name), **json.loads(inputs))
+        print(run.fid, flush=True)
+        await run.result()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
