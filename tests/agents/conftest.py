@@ -35,6 +35,8 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
     """A model that answers by the test's script."""
     with serving(Model()) as model:
         monkeypatch.setenv("TEST_MODEL_URL", model.url)
+        monkeypatch.setenv("TEST_MODEL_KEY", "sk-of-the-environment-43")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-never-used")
         yield model
 
 

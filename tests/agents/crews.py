@@ -24,7 +24,7 @@ def llm(**more: Any) -> LLM:
 @tool("look_up")
 def look_up(city: str) -> str:
     """Look up a city."""
-    print(f"looking up {city}")
+    print(f"looking up {city}")  # noqa: T201 - what it prints is to be seen
     return f"{city} is wet"
 
 
@@ -133,7 +133,7 @@ class Plan(Flow[State]):
     @start()
     def gather(self) -> str:
         CALLS.append("gather")
-        print(f"gathering {self.state.topic}")
+        print(f"gathering {self.state.topic}")  # noqa: T201 - what it prints is to be seen
         self.state.words.append(self.state.topic)
         return f"facts of {self.state.topic}"
 
@@ -200,7 +200,7 @@ class Asking(Flow[State]):
     def question(self) -> str:
         return f"they said {self.ask('What now?')}"
 
-    @human_feedback(message="Is this right?", emit=["right", "wrong"], llm="openai/test")
+    @human_feedback(message="Is this right?", emit=["right", "wrong"], llm="gpt-4o-mini")
     @listen(question)
     def draft(self, said: str) -> str:
         return f"draft: {said}"

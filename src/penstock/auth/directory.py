@@ -162,15 +162,6 @@ class Directory:
             self._rights[principal.id] = known
         return known
 
-    def administrators(self, picture: Picture | None = None) -> list[User]:
-        """The active users who may do everything everywhere, now or in another picture."""
-        seen = picture or self.picture
-        return [
-            user
-            for user in seen.all(User)
-            if user.active and seen.rights(user, namespace=self.namespace).everywhere is Permission.ADMIN
-        ]
-
     def name_of(self, id_: str) -> str:
         """The name of a user, such as the launcher of a run; the id of one who is gone."""
         user = self.picture.get(User, id_)

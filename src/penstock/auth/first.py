@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from penstock.auth.audit import Act
 from penstock.auth.records import User
-from penstock.core.errors import AccountError
+from penstock.core.errors import AccountError, StoreConflict
 
 if TYPE_CHECKING:
     from penstock.auth.audit import Trail
@@ -19,16 +19,17 @@ ADMIN: Final = "admin"
 
 
 async def ensure_admin(*, ledger: Ledger, users: Users, tokens: Tokens, trail: Trail) -> Issued | None:
-    """On a store without any user, make one with the role `admin`, and a token for them.
+    """On a store that nobody administers, make a user with the role `admin`, and a token for them.
 
-    None where there are users: then it is for these to say who administers. Of several hosts
-    that start at the same time, one makes it.
+    None where somebody does, and where there is a user of that name: who has been put out does
+    not come back by a restart. Of several hosts that start at the same time, one makes it.
     """
-    if (await ledger.now()).all(User):
+    picture = await ledger.now()
+    if picture.administrators() or picture.named(User, ADMIN):
         return None
     try:
         user = await users.add(ADMIN, roles=(ADMIN,))
-    except AccountError:  # another host was quicker
+    except (AccountError, StoreConflict):  # another host was quicker
         return None
     issued = await tokens.issue(user, name="first start")
     await trail.record(Act.USER_CREATE, who="penstock", subject=f"user:{ADMIN}", detail="first start")

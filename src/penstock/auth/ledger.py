@@ -66,7 +66,7 @@ class Ledger:
 
     def _refuse_lockout(self, picture: Picture, writes: Iterable[Write]) -> None:
         """Refuse what takes the last administrator away. The picture is used up for it."""
-        if not self._directory.administrators(picture):
+        if not picture.administrators():
             return
         picture.take(
             Entry(
@@ -81,7 +81,7 @@ class Ledger:
             )
             for write in writes
         )
-        if not self._directory.administrators(picture):
+        if not picture.administrators():
             raise AccountError(
                 "nobody would be left who may administer",
                 field="roles",

@@ -8,7 +8,18 @@ from typing import Any, Final
 
 import msgspec
 
-from penstock.auth.records import COLLECTIONS, TYPES, Grant, Group, Record, RecordT, Token, User
+from penstock.auth.permission import Permission
+from penstock.auth.records import (
+    COLLECTIONS,
+    EVERYWHERE,
+    TYPES,
+    Grant,
+    Group,
+    Record,
+    RecordT,
+    Token,
+    User,
+)
 from penstock.auth.rights import ROLES, Rights, rights_of
 from penstock.core.catalog import Catalog, Collection, Entry
 from penstock.core.errors import EntryNotFound
@@ -135,6 +146,14 @@ class Picture:
             subjects += [f"role:{role}" for role in roles]
         grants = (grant for subject in subjects for grant in self._granted.get(subject, {}).values())
         return rights_of(roles, grants, namespace=namespace)
+
+    def administrators(self) -> list[User]:
+        """The active users who may do everything everywhere."""
+        return [
+            user
+            for user in self.all(User)
+            if user.active and self.rights(user, namespace=EVERYWHERE).everywhere is Permission.ADMIN
+        ]
 
     def subject(self, grant: Grant) -> str:
         """Whose grant it is, as people write it: `user:ada`, `group:staff`, `role:night`, `anyone`."""

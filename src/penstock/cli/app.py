@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from penstock.client import AsyncClient
     from penstock.core.payload import Payload
     from penstock.core.store import Store
+    from penstock.engine.executor import Executor
     from penstock.engine.loading import Loader
     from penstock.engine.scheme import Scheme
+    from penstock.executors.subprocess import Pool
     from penstock.store.keys import KeySource
     from penstock.store.vault import Vault
 
@@ -147,6 +149,17 @@ class App:
             # As `python -m` does: the installed script has only its own folder there.
             sys.path.insert(0, folder)
         return Loader(self.scheme(namespace=namespace), values=self.values(), readers=standard_readers())
+
+    def executors(self) -> dict[str, Executor]:
+        """Where runs may be executed but here. Nothing is started before there is one."""
+        pool = self.pool()
+        return {pool.name: pool}
+
+    def pool(self) -> Pool:
+        """Worker processes, as the settings want them. Raises SettingsError."""
+        from penstock.cli.workers import make_pool
+
+        return make_pool(self.settings)
 
     def values(self) -> dict[str, Payload]:
         """The value documents that `env` may refer to. Raises SettingsError."""

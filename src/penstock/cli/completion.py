@@ -38,18 +38,15 @@ def complete_fid(
     del parameter
     import asyncio
 
+    from penstock.cli.runs.desk import opened_runs
     from penstock.core.errors import PenstockError
     from penstock.core.store import RunQuery
 
     app = context.find_object(App) or App()
 
     async def look_up() -> list[CompletionItem]:
-        store = app.open_store()
-        await store.open()
-        try:
-            rows = await store.runs(RunQuery(limit=100))
-        finally:
-            await store.close()
+        async with opened_runs(app, patient=False) as desk:
+            rows = await desk.runs(RunQuery(limit=100))
         return [
             CompletionItem(row.fid, help=f"{row.flow} {row.state}")
             for row in rows

@@ -35,7 +35,11 @@ def run_in_foreground(
     async def main() -> Exit:
         store = app.open_store(create=create)
         async with Runtime(
-            store, loader=loader, recover=False, values_of=app.values_of(store)
+            store,
+            loader=loader,
+            recover=False,
+            values_of=app.values_of(store),
+            executors=app.executors(),
         ) as runtime:
             run = await begin(runtime)
             if not quiet and not events and store.durable:

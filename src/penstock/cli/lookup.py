@@ -43,7 +43,7 @@ async def find_run(runs: Runs, fid: str) -> RunRow:
     raise RunNotFound(f"`{fid}` fits {len(found)} runs: {some}", remedy="give more of the id")
 
 
-async def _fitting(runs: Store, part: str) -> list[RunRow]:
+async def _fitting(runs: Runs, part: str) -> list[RunRow]:
     """The runs whose id begins or ends like this; upper and lower case are the same."""
     part, found, before = part.casefold(), [], ""
     while True:

@@ -62,6 +62,15 @@ collection: Final = click.argument(
 )
 
 
+executor: Final = click.option(
+    "--executor",
+    type=click.Choice(["inline", "subprocess"]),
+    default=None,
+    help="Where to execute flows, whatever they say themselves; `subprocess` does not import their "
+    "code here.",
+)
+
+
 log: Final = _setting(
     "log",
     type=click.Choice(["auto", "pretty", "json"]),

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
 import click
 from click.shell_completion import CompletionItem
 
 from penstock.cli import options
 from penstock.cli.app import App, pass_app
 from penstock.cli.exits import Exit
-
-if TYPE_CHECKING:
-    from penstock.engine.flow import Flow
 
 
 def _complete_flow(
@@ -25,7 +19,7 @@ def _complete_flow(
 
 
 @click.command()
-@click.argument("reference", metavar="FILE|MODULE:FLOW", shell_complete=_complete_flow)
+@click.argument("reference", metavar="FILE|MODULE:FLOW|NAME", shell_complete=_complete_flow)
 @click.option("--input", "source", metavar="JSON|@FILE|-", help="All inputs at once; - reads stdin.")
 @click.option("--set", "pairs", metavar="NAME=VALUE", multiple=True, help="One input; may be repeated.")
 @click.option(
@@ -33,6 +27,8 @@ def _complete_flow(
 )
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
 @click.option("--ephemeral", is_flag=True, help="Keep the run in memory: it cannot be resumed.")
+@options.executor
+@options.host
 @options.execution
 @pass_app
 def run(
@@ -44,6 +40,7 @@ def run(
     name: str,
     events: bool,
     ephemeral: bool,
+    executor: str | None,
     quiet: bool,
     as_json: bool,
 ) -> Exit:
@@ -52,37 +49,13 @@ def run(
     The result goes to stdout, everything else to stderr. Exit codes: 0 completed,
     1 the run failed, 2 bad usage or an invalid document, 3 cancelled, 4 not reachable.
 
+    With --host, NAME is a flow that the host serves. The host executes the run, and Ctrl-C leaves
+    it there; a file that an input asks for (`format: file`) is uploaded.
+
     The first Ctrl-C cancels the run, a second one leaves it as it is; so does SIGTERM.
     `penstock runs resume` goes on with a run that was left or whose process was killed.
     """
-    from penstock.cli.foreground import run_in_foreground
-    from penstock.cli.inputs import read_inputs
+    from penstock.cli.conducting.conductor import Shown, Wanted, conductor
 
-    if ephemeral:
-        app.flag(store="memory:")
-    loader = app.loader()
-    flow = loader.load(reference, name=name)
-    given = read_inputs(source, pairs, flow.input_schema)
-    if not quiet:
-        _warn_of_strangers(app, flow, given)
-    inputs = flow.accept(given)
-    return run_in_foreground(
-        app,
-        loader,
-        lambda runtime: runtime.launch(flow, inputs),
-        quiet=quiet,
-        events=events,
-        as_json=as_json,
-    )
-
-
-def _warn_of_strangers(app: App, flow: Flow, inputs: Mapping[str, Any]) -> None:
-    """Mention inputs that the flow does not declare: it takes them, but is unlikely to use them."""
-    declared = flow.input_schema.get("properties", {})
-    if not declared or flow.source == "python":  # which takes no others
-        return
-    for name in inputs:
-        if name not in declared:
-            from penstock.core.problems import suggest
-
-            app.console.warn(f"`{flow.name}` declares no input `{name}`; {suggest(name, declared)}")
+    wanted = Wanted(reference, name, source, pairs, ephemeral, executor or "")
+    return conductor(app).launch(wanted, Shown(quiet=quiet, events=events, as_json=as_json))

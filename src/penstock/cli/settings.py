@@ -49,8 +49,19 @@ SETTINGS: Final = (
         "trace", "make OpenTelemetry spans; auto: if OTEL_* says where to", ("auto", "true", "false")
     ),
     Setting("key_file", "the file with the keys that values are sealed with"),
+    Setting("workers", "how many runs worker processes execute at a time; empty: one per processor"),
+    Setting("worker_memory", "what a run may have in a worker, such as 512MiB; empty for no limit"),
+    Setting("worker_timeout", "how long a run may keep a worker, such as 10m; empty for no limit"),
+    Setting("worker_retries", "how often a run that lost its worker goes on in another one"),
+    Setting("worker_environ", "variables that workers see beside the usual ones, separated by commas"),
 )
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+_LISTS: Final = ("kinds", "worker_environ")
+"""Those that a settings file may also write as a list."""
+
+_NUMBERS: Final = ("workers", "worker_memory", "worker_retries", "worker_timeout")
+"""Those that it may write as a whole number."""
+
 _DEFAULTS: Final = {
     "debug": "false",
     "host": "",
@@ -59,6 +70,11 @@ _DEFAULTS: Final = {
     "kinds": "",
     "log_level": "info",
     "observe": "",
+    "worker_environ": "",
+    "worker_memory": "",
+    "worker_retries": "",
+    "worker_timeout": "",
+    "workers": "",
 }
 """Of those whose default is not `auto`, nor found out."""
 
@@ -199,8 +215,10 @@ def _text(value: Any, setting: Setting, path: Path) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
+    if isinstance(value, int) and setting.name in _NUMBERS:
+        return str(value)
     if (
-        setting.name == "kinds"
+        setting.name in _LISTS
         and isinstance(value, list)
         and all(isinstance(one, str) for one in value)
     ):

@@ -15,6 +15,8 @@ from penstock.engine.locks.decision import Check, decide
 from penstock.engine.locks.demand import demand
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from penstock.engine.flow import Flow
     from penstock.engine.kind import Outputs
     from penstock.engine.leases import Leases
@@ -55,6 +57,18 @@ class Reporter:
     def idempotency_key(self) -> str:
         """The same for every attempt and repetition of this firing, and for no other."""
         return f"{self._run.fid}:{self.node}"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run's files: `in` has what it was given, `out` is offered for download."""
+        return self._run.folder.path
+
+    def path(self, text: str) -> Path:
+        """The path that a text names: `run:out/report.pdf` is in the run's folder.
+
+        Raises NodeError for one that leads out of it.
+        """
+        return self._run.folder.find(text)
 
     @property
     def traceparent(self) -> str:

@@ -180,6 +180,7 @@ class Execution:
                 inspector=self.runtime.inspector,
                 locks=self.locks,
                 edited=self.given.edited,
+                folders=self.runtime.folders,
             )
             try:
                 await self._ask(live)

@@ -69,7 +69,19 @@ def schemas_of(hints: Iterable[Any]) -> tuple[list[Schema], dict[str, Schema]]:
 def schema_of(hint: Any) -> Schema:
     """The JSON Schema of one hint, complete in itself. Raises TypeError as `schemas_of` does."""
     (schema,), definitions = schemas_of([hint])
+    if schema.keys() == {"$ref"}:  # a type with a name: what it is stands at the top
+        name = schema["$ref"].rpartition("/")[2]
+        schema = definitions[name]
+        if not _mentions(schema, definitions, name):
+            del definitions[name]
     return schema | {"$defs": definitions} if definitions else schema
+
+
+def _mentions(schema: Schema, definitions: dict[str, Schema], name: str) -> bool:
+    """Whether a type refers to itself, directly or by others."""
+    reference = _REFERENCES.format(name=name)
+    others = [about for other, about in definitions.items() if other != name]
+    return any(f"{reference!r}" in repr(about) for about in (schema, *others))
 
 
 def fit(value: Payload, hint: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from penstock.core.errors import KeyTaken, StoreAway
 from penstock.core.events import Event, EventType
 from penstock.core.states import RunState
 from penstock.core.store import INLINE, RunRow
+from penstock.engine.attachment import Fill
 from penstock.engine.locks.initial import Given
 from penstock.engine.observer import Subject
 from penstock.engine.replay import Replay
@@ -28,7 +30,8 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
 
     given: the inputs, as the flow has accepted them, and those it has yet to ask for. launcher,
     key: see RunRow. trace: the W3C `traceparent` that it belongs to. facts: what else its first
-    event says. past: what another run has done, which this one need not do again.
+    event says. past: what another run has done, which this one need not do again. fill: puts
+    files into its folder, before the run is there.
     """
 
     fid: str
@@ -38,6 +41,7 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     trace: str = ""
     facts: Mapping[str, Any] = {}
     past: tuple[Event, ...] = ()
+    fill: Fill | None = None
 
 
 class Launching:
@@ -50,6 +54,23 @@ class Launching:
 
     async def begin(self, flow: Flow, beginning: Beginning) -> Run:
         """Begin a run, or find the one that was begun with its key. Either is on disk then."""
+        if beginning.fill is None:
+            return await self._begin_once(flow, beginning)
+        folder = self._runtime.folders.of(beginning.fid)
+        needed = False
+        try:
+            await asyncio.to_thread(beginning.fill, folder)
+            run = await self._begin_once(flow, beginning)
+            needed = run.fresh
+        except StoreAway:
+            needed = True  # the run may have come into being all the same
+            raise
+        finally:
+            if not needed:
+                await asyncio.to_thread(folder.remove)
+        return run
+
+    async def _begin_once(self, flow: Flow, beginning: Beginning) -> Run:
         while True:
             try:
                 return await self._begin(flow, beginning)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.core.errors import NodeTimeout
+from penstock.core.errors import NodeError, NodeTimeout
 from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload
 from penstock.core.states import RunState
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from penstock.core.clock import Clock
     from penstock.engine.flow import Flow
+    from penstock.engine.folder import RunFolder, RunFolders
     from penstock.engine.inspection.inspector import Inspector
     from penstock.engine.journal import Journal
     from penstock.engine.observer import Observer
@@ -79,6 +80,7 @@ class LiveRun:
         inspector: Inspector | None = None,
         locks: Locks | None = None,
         edited: Mapping[str, Mapping[str, Payload]] = _NO_EDITS,
+        folders: RunFolders | None = None,
     ) -> None:
         self.fid = fid
         self.flow = flow
@@ -86,6 +88,7 @@ class LiveRun:
         self.clock = clock
         self.replay = replay
         self.edited = edited
+        self._folders = folders
         self.probe = probe
         self.observer = observer
         self.inspector = inspector
@@ -120,6 +123,17 @@ class LiveRun:
         if self._subject is None:
             self._subject = Subject(self.flow.namespace, self.flow.name, self.fid)
         return self._subject
+
+    @functools.cached_property
+    def folder(self) -> RunFolder:
+        """The folder of the run's files. Raises NodeError for a process that is no run."""
+        if self._folders is None:
+            raise NodeError(
+                "only a run has a folder for files, and this process is none",
+                code="folder.none",
+                remedy="say `durable: true` at its trigger",
+            )
+        return self._folders.of(self.fid)
 
     # --- events -------------------------------------------------------------------
 

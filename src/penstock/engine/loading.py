@@ -21,6 +21,7 @@ from penstock.document.source import parse_source, place
 from penstock.engine.binding import Binder
 from penstock.engine.catalog.checking import Checker
 from penstock.engine.compiler import compile_spec
+from penstock.engine.described import DESCRIBED, DescribedFlow
 from penstock.engine.flow import Flow
 from penstock.engine.references import Modules
 from penstock.engine.scheme import Scheme
@@ -115,6 +116,8 @@ class Loader:
 
         values: those of its namespace; the loader's own win over them.
         """
+        if DESCRIBED in document:
+            return DescribedFlow.restore(document)
         for reader in self.readers:
             if reader.source in document:
                 return reader.restore(document)

@@ -96,13 +96,15 @@ class Modules:
         """
         if not attribute:
             return self._only(module)
-        item = self._look_up(self._imported(module), module, attribute)
+        home = self._imported(module)
+        item = self._look_up(home, module, attribute)
+        reference = f"{home.__name__}:{attribute}"
         if self._is_flow(item):
-            return self._flow(item, f"{module}:{attribute}")
+            return self._flow(item, reference)
         if inspect.isroutine(item):
             reader = next((reader for reader in self.readers if reader.makes(item)), None)
             if reader is not None:
-                return reader.of_object(item, f"{module}:{attribute}")
+                return reader.of_object(item, reference)
             return flow_of_function(item)
         raise SettingsError(
             f"`{module}:{attribute}` is {_named(item)}, not a flow",

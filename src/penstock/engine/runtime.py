@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
 
 from penstock.core.errors import (
     PenstockError,
@@ -20,11 +23,13 @@ from penstock.core.events import Event
 from penstock.core.locks import Decision, LockRecord
 from penstock.core.payload import Payload
 from penstock.core.store import EVERY_RUN, RunQuery, RunRow, Store
+from penstock.engine.attachment import attach, taken_over
 from penstock.engine.clock import SystemClock
 from penstock.engine.ends import Ends
 from penstock.engine.execution import Execution, Stop
 from penstock.engine.executor import Executor, Executors
 from penstock.engine.fid import new_fid
+from penstock.engine.folder import RunFolders
 from penstock.engine.journal import Committer, Journal, Written
 from penstock.engine.launching import Beginning, Launching
 from penstock.engine.leases import Leases
@@ -62,6 +67,7 @@ class Runtime:
     inspector: asked at every port that a packet passes; it slows everything down. values_of:
     the values of a namespace, for runs whose flows want some that the loader does not have.
     executors: where runs may be executed but here, by the name that flows use; closed with it.
+    files: where the folders of runs are; by default in a temporary place.
     """
 
     def __init__(
@@ -78,8 +84,10 @@ class Runtime:
         inspector: Inspector | None = None,
         values_of: ValuesOf | None = None,
         executors: Mapping[str, Executor] | None = None,
+        files: Path | None = None,
     ) -> None:
         self.store = store
+        self.folders = RunFolders(files)
         self.executors = Executors(executors)
         self.loader = loader
         self.clock: Clock = clock or SystemClock()
@@ -147,6 +155,7 @@ class Runtime:
             await self.revisions.unload()
         finally:
             self.threads.shutdown(wait=False, cancel_futures=True)
+            self.folders.close()
             await self.store.close()
 
     def own(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
@@ -185,16 +194,22 @@ class Runtime:
         launcher: the id of the principal who wants it. key: tells this launch from others: a
         run that was begun with it, by whatever process, is returned, and is not `fresh`. It
         has no effect for a flow whose runs are not recorded. open_inputs: where required inputs
-        are missing, the run begins all the same, and asks for them with a lock. Raises InputError.
+        are missing, the run begins all the same, and asks for them with a lock. An `Attachment`
+        among the inputs is put into the run's folder. Raises InputError, and OSError where an
+        attachment cannot be put there.
         """
+        attached = attach(inputs or {})
+        references = attached.references
         return await self._launching.begin(
             flow,
             Beginning(
                 fid=fid or new_fid(self.clock.now()),
-                given=given(flow, inputs or {}, ask=open_inputs),
+                given=given(flow, attached.inputs, ask=open_inputs),
                 launcher=launcher,
                 key=key,
                 trace=trace,
+                facts={"attached": references} if references else {},
+                fill=attached.fill if attached.files else None,
             ),
         )
 
@@ -221,7 +236,8 @@ class Runtime:
         events = await self.store.events(fid)
         retry = Retry(flow, fid, events, from_start=from_start, node=node, inputs=inputs)
         beginning = retry.beginning(fid=new_fid(self.clock.now()), launcher=launcher)
-        return await self._launching.begin(flow, beginning)
+        fill = taken_over(self.folders.of(fid), given_only=from_start)
+        return await self._launching.begin(flow, msgspec.structs.replace(beginning, fill=fill))
 
     def journal(self, fid: str, flow: Flow, *, seq: int = 0) -> Journal:
         """The journal of a run, from its event `seq` on."""
@@ -417,6 +433,7 @@ class Runtime:
         self._executions.pop(fid, None)
         if self.revisions.release(execution.flow):
             self.own(self.revisions.drop(execution.flow), f"penstock:unload:{execution.flow.name}")
+        self.folders.let_go(fid, keep=not execution.journal.silent)
         self._recovery.has_room()
         if execution.evicted_until is not None and not self._closing:
             self._recovery.put_aside(fid, execution.evicted_until)

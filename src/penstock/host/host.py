@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from penstock.core.payload import Payload
+from penstock.engine.catalog.specs import Specs
 from penstock.host.access import Access
 from penstock.host.shelf import Shelf
+from penstock.host.streams.following import Followings
 from penstock.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -43,13 +45,17 @@ class Host:
         self.auth = auth
         self.telemetry = telemetry or Telemetry(log=None)
         self.directory = auth.directory
+        self.specs = Specs(runtime.store, scheme=runtime.loader.scheme, clock=runtime.clock)
         self.shelf = Shelf(resident, flows)
         self.access = Access(auth, secure=secure)
+        self.followings = Followings(runtime)
         self.retiring = asyncio.Event()
+        auth.directory.listen(self.followings.look)
 
     def retire(self) -> None:
-        """End what would go on for ever: streams tell their clients to come again later."""
+        """End what would go on for ever: who follows a run comes again later, or elsewhere."""
         self.retiring.set()
+        self.followings.retire()
 
     async def launch(
         self, principal: Principal, flow: Flow, inputs: Mapping[str, Payload], *, key: str = ""

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from penstock.api.problem import PROBLEM_JSON, Fault, Problem
 from penstock.core import errors
+from penstock.core.problems import Problem as DocumentProblem
 from penstock.core.problems import to_pointer
 from penstock.server.problem import title
 
@@ -101,16 +102,18 @@ def answer(problem: Problem, headers: Sequence[tuple[str, str]] = ()) -> Respons
     return response
 
 
+def fault_of(problem: DocumentProblem, *, below: str = "") -> Fault:
+    """What is wrong with a document. below: where the document is, in what was sent."""
+    return Fault(
+        detail=problem.message, pointer=below + to_pointer(problem.path), remedy=problem.hint
+    )
+
+
 def _faults(error: errors.PenstockError) -> Sequence[Fault]:
     if isinstance(error, Refused):
         return error.faults
     if isinstance(error, errors.DocumentError):
-        return [
-            Fault(
-                pointer=to_pointer(each.path), detail=": ".join(filter(None, (each.message, each.hint)))
-            )
-            for each in error.problems
-        ]
+        return [fault_of(each) for each in error.problems]
     if isinstance(error, errors.InputError):
         pairs = zip(error.problems, error.paths, strict=True)
         return [Fault(detail=line, pointer=to_pointer(("inputs", *path))) for line, path in pairs]

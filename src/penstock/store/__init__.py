@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import SettingsError
@@ -49,6 +50,22 @@ def shown(url: str) -> str:
 
         return Address.parse(url).shown
     return url
+
+
+def usual_files(url: str) -> Path | None:
+    """Where the files of a store's runs are, unless somebody says otherwise.
+
+    Beside a SQLite file; for a database in the user's data folder, where those who share the
+    database from several machines had better say otherwise; for `memory:` nowhere that lasts.
+    """
+    if url == "memory:":
+        return None
+    if _is_postgres(url):
+        from platformdirs import user_data_path
+
+        return user_data_path("penstock", appauthor=False) / "files"
+    file = Path(_path(url)).absolute()
+    return file.with_name(f"{file.name}.files")
 
 
 def _is_postgres(url: str) -> bool:

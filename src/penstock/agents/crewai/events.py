@@ -91,10 +91,14 @@ def told(session: Session, *, names: Mapping[str, str]) -> Iterator[None]:
             type_, fields = found
             session.reporter.emit(type_, **fields)
 
+    shown = load("crewai.events.utils.console_formatter")
     token = streams.add_stream_sink(sink)
+    # What the framework would draw at the terminal is what these events say.
+    shown.set_suppress_console_output(True)
     try:
         yield
     finally:
+        shown.set_suppress_console_output(False)
         streams.reset_stream_sinks(token)
 
 
@@ -108,6 +112,7 @@ def _told(source: Any, event: Any, names: Mapping[str, str]) -> tuple[EventType,
     if task:
         fields["task"] = task
     agent = event.agent_role or getattr(getattr(event, "agent", None), "role", None)
+    agent = agent or getattr(event, "agent_info", {}).get("role")
     if agent:
         fields["agent"] = agent
     for name, attribute in form.fields.items():

@@ -185,19 +185,12 @@ def _state_schema(flow: Any) -> dict[str, Any]:
     """The inputs of a flow: the fields of its state. One without a model takes whatever it is given."""
     state = flow.state
     if isinstance(state, dict):
-        given = {name: value for name, value in state.items() if name != "id"}
-        return {
-            "type": "object",
-            "properties": {name: {"default": item} for name, item in given.items()},
-        }
-    schema = schema_of(type(state._unwrap()) if hasattr(state, "_unwrap") else type(state))
-    if "$ref" in schema:
-        definitions = dict(schema["$defs"])
-        schema = definitions.pop(schema["$ref"].rpartition("/")[2])
-        schema = schema | {"$defs": definitions} if definitions else schema
-    properties = {name: about for name, about in schema.get("properties", {}).items() if name != "id"}
-    required = [name for name in schema.get("required", ()) if name != "id"]
+        given = {name: {"default": value} for name, value in state.items() if name != "id"}
+        return {"type": "object", "properties": given}
+    schema = schema_of(type(flow._state))
+    properties = {name: about for name, about in schema["properties"].items() if name != "id"}
     found = {"type": "object", "properties": properties}
+    required = [name for name in schema.get("required", ()) if name != "id"]
     if required:
         found["required"] = required
     return found | {"$defs": schema["$defs"]} if "$defs" in schema else found

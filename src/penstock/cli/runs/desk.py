@@ -47,15 +47,16 @@ class RunDesk(Protocol):
 
 
 @asynccontextmanager
-async def opened_runs(app: App, *, acting: bool = False) -> AsyncIterator[RunDesk]:
+async def opened_runs(app: App, *, acting: bool = False, patient: bool = True) -> AsyncIterator[RunDesk]:
     """The desk that the settings name: that of a host, or that of the store.
 
-    acting: runs are to be changed, for which a store needs a runtime.
+    acting: runs are to be changed, for which a store needs a runtime. patient: wait a
+    little for a host that does not answer.
     """
     if app.host:
         from penstock.cli.runs.host_desk import HostRuns
 
-        async with app.client() as client:
+        async with app.client(patient=patient) as client:
             yield HostRuns(client)
         return
     from penstock.cli.runs.store_desk import StoreRuns
@@ -64,7 +65,9 @@ async def opened_runs(app: App, *, acting: bool = False) -> AsyncIterator[RunDes
     if acting:
         from penstock.engine.runtime import Runtime
 
-        async with Runtime(store, loader=app.loader(), recover=False) as runtime:
+        async with Runtime(
+            store, loader=app.loader(), recover=False, executors=app.executors()
+        ) as runtime:
             yield StoreRuns(store, runtime)
         return
     await store.open()

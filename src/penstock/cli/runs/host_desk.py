@@ -56,15 +56,17 @@ class HostRuns:
     def follow(self, fid: str) -> AsyncIterator[Event]:
         return self._client.run(fid).events()
 
-    async def executed(self, row: RunRow) -> bool:
-        return True  # a host goes on with its runs by itself
+    async def executed(self, row: RunRow) -> bool:  # noqa: ARG002 - of whichever run
+        return True  # a host goes on by itself
 
     async def graph(self, row: RunRow) -> FlowSpec | None:
         view = await self._client.run(row.fid).graph()
         if view.source != "graph":
             return None
         ends = {name for link in view.links for name in (link.source, link.target)}
-        kinds = {node.name: node.kind for node in view.nodes if "/" not in node.path or node.name in ends}
+        kinds = {
+            node.name: node.kind for node in view.nodes if "/" not in node.path or node.name in ends
+        }
         nodes = tuple(
             NodeSpec(
                 kind=kind,

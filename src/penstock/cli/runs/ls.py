@@ -12,6 +12,7 @@ import click
 from penstock.cli import options
 from penstock.cli.app import App, pass_app
 from penstock.cli.marks import MARKS
+from penstock.cli.runs.desk import opened_runs
 from penstock.core.duration import format_seconds
 from penstock.core.states import RunState
 from penstock.core.store import RunQuery
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @click.option("--before", default="", metavar="FID", help="Go on behind this run: the next page.")
 @options.as_json
+@options.host
 @options.store
 @options.debug
 @options.color
@@ -36,13 +38,9 @@ def ls(app: App, *, states: tuple[str, ...], flow: str, limit: int, before: str,
     """List runs, newest first."""
 
     async def look_up() -> list[RunRow]:
-        store = app.open_store(create=False)
-        await store.open()
-        try:
-            wanted = tuple(map(RunState, states))
-            return await store.runs(RunQuery(states=wanted, flow=flow, before=before, limit=limit))
-        finally:
-            await store.close()
+        wanted = tuple(map(RunState, states))
+        async with opened_runs(app) as desk:
+            return await desk.runs(RunQuery(states=wanted, flow=flow, before=before, limit=limit))
 
     rows = asyncio.run(look_up())
     if as_json:

@@ -11,6 +11,7 @@ from penstock.cli.app import App, pass_app
 from penstock.cli.completion import complete_fid
 from penstock.cli.exits import Exit
 from penstock.cli.lookup import find_run
+from penstock.cli.runs.desk import opened_runs
 from penstock.core.record import RunRecord
 
 
@@ -18,6 +19,7 @@ from penstock.core.record import RunRecord
 @click.argument("fid", default="@", shell_complete=complete_fid)
 @click.option("--wait", is_flag=True, help="Wait until the run ends.")
 @options.as_json
+@options.host
 @options.store
 @options.debug
 @options.color
@@ -27,17 +29,11 @@ def result(app: App, fid: str, *, wait: bool, as_json: bool) -> Exit:
     from penstock.cli.execution import report
 
     async def main() -> RunRecord:
-        store = app.open_store(create=False)
-        await store.open()
-        try:
-            row = await find_run(store, fid)
-            events = await store.events(row.fid)
-            while wait and not events[-1].terminal:
-                await store.changed(row.fid, after=events[-1].seq)
-                events += await store.events(row.fid, after=events[-1].seq)
-            return RunRecord.fold(events, fid=row.fid)
-        finally:
-            await store.close()
+        async with opened_runs(app) as desk:
+            row = await find_run(desk, fid)
+            if not wait:
+                return RunRecord.fold(await desk.events(row.fid), fid=row.fid)
+            return RunRecord.fold([event async for event in desk.follow(row.fid)], fid=row.fid)
 
     record = asyncio.run(main())
     if not record.state.terminal:

@@ -14,12 +14,14 @@ from penstock.cli.app import App, pass_app
 from penstock.cli.completion import complete_fid
 from penstock.cli.lookup import find_run
 from penstock.cli.results import print_json
+from penstock.cli.runs.desk import opened_runs
 from penstock.core.payload import to_json
 from penstock.core.record import RunRecord
 
 if TYPE_CHECKING:
     from penstock.cli.picture import Picture
     from penstock.core.events import Event
+    from penstock.core.spec import FlowSpec
     from penstock.core.store import RunRow
 
 MAX_ROWS: Final = 200
@@ -45,6 +47,7 @@ MAX_CHARACTERS: Final = 1000
 )
 @click.option("--events", is_flag=True, help="Print the events of the run, one line of JSON each.")
 @options.as_json
+@options.host
 @options.store
 @options.debug
 @options.color
@@ -56,13 +59,14 @@ def show(
 
     FID may be abbreviated; without one, or with @, it is the newest run.
     """
-    found = asyncio.run(_look_up(app, fid))
+    drawn = graph or target is not None
+    found = asyncio.run(_look_up(app, fid, drawn=drawn))
     if events:
         for event in found.events:
             print_json(app.console, event.to_mapping())
     elif as_json:
         print_json(app.console, _plain(found.record))
-    elif graph or target is not None:
+    elif drawn:
         picture = _picture(found)
         if target is not None:
             _write_svg(app, picture, target)
@@ -73,35 +77,30 @@ def show(
 
 
 class _Found(NamedTuple):
-    """What the store holds of a run. revision: the document of what it runs, if it is there."""
+    """What is known of a run. graph: what it was made of, if it is one."""
 
     row: RunRow
     record: RunRecord
-    revision: dict[str, Any] | None
+    graph: FlowSpec | None
     events: list[Event]
 
 
-async def _look_up(app: App, fid: str) -> _Found:
-    store = app.open_store(create=False)
-    await store.open()
-    try:
-        row = await find_run(store, fid)
-        events = await store.events(row.fid)
+async def _look_up(app: App, fid: str, *, drawn: bool) -> _Found:
+    async with opened_runs(app) as desk:
+        row = await find_run(desk, fid)
+        events = await desk.events(row.fid)
         record = RunRecord.fold(events, fid=row.fid)
-        return _Found(row, record, await store.revision(row.revision), events)
-    finally:
-        await store.close()
+        return _Found(row, record, await desk.graph(row) if drawn else None, events)
 
 
 def _picture(found: _Found) -> Picture:
     from penstock.cli.picture import picture
-    from penstock.core.spec import from_document
 
-    if found.row.source != "graph" or found.revision is None:
+    if found.graph is None:
         from penstock.cli.steps import picture_of_steps
 
         return picture_of_steps(found.record, now=time.time())
-    return picture(from_document(found.revision), found.record, now=time.time())
+    return picture(found.graph, found.record, now=time.time())
 
 
 def _write_svg(app: App, picture: Picture, target: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import click
@@ -14,17 +13,18 @@ from penstock.cli.completion import complete_fid
 from penstock.cli.exits import Exit
 from penstock.cli.lookup import find_run
 from penstock.cli.results import print_json
+from penstock.cli.runs.desk import opened_runs
 from penstock.core.record import RunRecord
 
 if TYPE_CHECKING:
     from penstock.core.events import Event
-    from penstock.core.store import Store
 
 
 @click.command()
 @click.argument("fid", default="@", shell_complete=complete_fid)
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
 @options.as_json
+@options.host
 @options.store
 @options.progress
 @options.debug
@@ -38,17 +38,13 @@ def watch(app: App, fid: str, *, events: bool, as_json: bool) -> Exit:
     from penstock.cli.execution import follow, report, views
 
     async def main() -> RunRecord:
-        store = app.open_store(create=False)
-        await store.open()
-        try:
-            row = await find_run(store, fid)
-            if not row.state.terminal and not await store.alive(row.owner):
+        async with opened_runs(app) as desk:
+            row = await find_run(desk, fid)
+            if not row.state.terminal and not await desk.executed(row):
                 app.console.hint(f"no process executes it now; `penstock runs resume {row.fid}` goes on")
             record = RunRecord(fid=row.fid)
             shown = views(app, events=events, detail=True)
-            await follow(stream(store, row.fid), record, shown)
-        finally:
-            await store.close()
+            await follow(desk.follow(row.fid), record, shown)
         return record
 
     return report(app, asyncio.run(main()), as_json=as_json)
@@ -59,6 +55,7 @@ def watch(app: App, fid: str, *, events: bool, as_json: bool) -> Exit:
 @click.option("--follow", "-f", "following", is_flag=True, help="Wait for more until the run ends.")
 @click.option("--node", default="", metavar="NAME", help="Only what this node said.")
 @options.as_json
+@options.host
 @options.store
 @options.debug
 @options.color
@@ -82,32 +79,13 @@ def logs(app: App, fid: str, *, following: bool, node: str, as_json: bool) -> No
             console.out(f"{gutter} {console.style(part, style, stream=console.stdout)}")
 
     async def main() -> None:
-        store = app.open_store(create=False)
-        await store.open()
-        try:
-            row = await find_run(store, fid)
+        async with opened_runs(app) as desk:
+            row = await find_run(desk, fid)
             if following:
-                async for event in stream(store, row.fid):
+                async for event in desk.follow(row.fid):
                     show(event)
             else:
-                for event in await store.events(row.fid):
+                for event in await desk.events(row.fid):
                     show(event)
-        finally:
-            await store.close()
 
     asyncio.run(main())
-
-
-async def stream(store: Store, fid: str) -> AsyncIterator[Event]:
-    """Every event of a run, whoever executes it, until the terminal one."""
-    after = 0
-    while True:
-        # No limit: a store unpacks whole commits, so each page of a large one would cost all of it.
-        events = await store.events(fid, after=after)
-        for event in events:
-            after = event.seq
-            yield event
-            if event.terminal:
-                return
-        if not events:
-            await store.changed(fid, after=after)

@@ -29,6 +29,7 @@ from penstock.cli.exits import Exit
 @click.option("--tls-cert", metavar="FILE", default="", help="Speak TLS with this PEM certificate.")
 @click.option("--tls-key", metavar="FILE", default="", help="Its key, unless the certificate holds it.")
 @click.option("--insecure", is_flag=True, help="Listen to other machines without TLS.")
+@options.executor
 @options.variables
 @click.option(
     "--drain",
@@ -57,6 +58,7 @@ def serve(
     tls_cert: str,
     tls_key: str,
     insecure: bool,
+    executor: str | None,
     variables: dict[str, str],
     drain_seconds: float,
 ) -> Exit:
@@ -85,4 +87,4 @@ def serve(
     order = Order(
         namespace=namespace or DEFAULT_NAMESPACE, variables=variables, drain_seconds=drain_seconds
     )
-    return serve_host(app, order, address, references)
+    return serve_host(app, order, address, references, executor=executor or "")

@@ -21,22 +21,39 @@ if TYPE_CHECKING:
     from penstock.engine.runtime import Runtime
 
 
-def serve_host(app: App, order: Order, address: Address, references: Sequence[str]) -> Exit:
+def serve_host(
+    app: App, order: Order, address: Address, references: Sequence[str], *, executor: str = ""
+) -> Exit:
     """Host until a signal ends it. Raises PenstockError when it cannot begin."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        code = runner.run(HostServing(app, order, address, references).run())
+        code = runner.run(HostServing(app, order, address, references, executor=executor).run())
     return leave(code)
 
 
 class HostServing(Serving):
-    """One `penstock serve`: the graph of a namespace, and a host in front of its flows."""
+    """One `penstock serve`: the graph of a namespace, and a host in front of its flows.
+
+    executor: executes the flows of `references`, whatever they say; their own one does without it.
+    """
 
     measures = True
 
-    def __init__(self, app: App, order: Order, address: Address, references: Sequence[str]) -> None:
+    def __init__(
+        self,
+        app: App,
+        order: Order,
+        address: Address,
+        references: Sequence[str],
+        *,
+        executor: str = "",
+    ) -> None:
         super().__init__(app, order)
         self._address = address
-        self._served = [flow for each in references for flow in self._loader.flows_of(each)]
+        self._references = references
+        self._executor = executor
+        self._served: list[Flow] = []
+        if not executor:
+            self._served = [flow for each in references for flow in self._loader.flows_of(each)]
 
     def _flows(self) -> Sequence[Flow]:
         return self._served
@@ -53,6 +70,8 @@ class HostServing(Serving):
             namespace=resident.namespace,
         )
         first = await auth.ensure_admin()
+        if self._executor:
+            self._served = await self._load_for(self._executor)
         host = Host(
             runtime,
             resident=resident,
@@ -67,3 +86,12 @@ class HostServing(Serving):
             if first is not None:
                 self._view.welcomed(first.text)
             yield
+
+    async def _load_for(self, executor: str) -> list[Flow]:
+        """The flows, to be executed by this executor; what workers execute is not imported here."""
+        from penstock.cli.workers import load_flows
+
+        found: list[Flow] = []
+        for each in self._references:
+            found += await load_flows(self._loader, self._pool, each, every=True, executor=executor)
+        return found

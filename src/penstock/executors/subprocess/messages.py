@@ -37,8 +37,8 @@ class Execute(_Message, frozen=True):
 
     document: of its flow, as the store keeps it. values: those that its flow refers to.
     history: the events so far, in their stored form. memory_bytes: how much more than that is
-    not to be had. mark: what to write behind all that the run prints. folder: the folder of its
-    files, or empty.
+    not to be had. mark: what to write behind all that the run prints. files: where the folders of
+    runs are, or empty.
     """
 
     fid: str
@@ -48,7 +48,7 @@ class Execute(_Message, frozen=True):
     history: bytes
     mark: bytes
     memory_bytes: int | None = None
-    folder: str = ""
+    files: str = ""
 
 
 class Answered(_Message, frozen=True):
@@ -69,10 +69,11 @@ class Stop(_Message, frozen=True):
 
 
 class Describe(_Message, frozen=True):
-    """Load the flow of a reference, and say what it is."""
+    """Load the flow of a reference, or every one, and say what they are."""
 
     reference: str
     name: str = ""
+    every: bool = False
 
 
 Order = Setup | Execute | Answered | Word | Stop | Describe
@@ -128,9 +129,9 @@ class Stopped(_Message, frozen=True):
 
 
 class Described(_Message, frozen=True):
-    """What a flow is: see `Description`."""
+    """What flows are: see `Description`."""
 
-    description: bytes
+    descriptions: bytes
 
 
 class Refused(_Message, frozen=True):

@@ -11,15 +11,21 @@ from penstock.core.errors import SettingsError
 from penstock.core.events import EventType
 from penstock.core.payload import Payload, decode, encode
 from penstock.core.policies import WorkerLimits
+from penstock.engine.described import DescribedFlow
 from penstock.engine.firing import Failure
 from penstock.executors.subprocess.environment import clean_environment
 from penstock.executors.subprocess.line import Line
 from penstock.executors.subprocess.loss import WorkerLost
-from penstock.executors.subprocess.messages import Execute, pack_events
+from penstock.executors.subprocess.messages import (
+    Describe,
+    Described,
+    Execute,
+    Refused,
+    pack_events,
+)
 
 if TYPE_CHECKING:
     from penstock.core.events import Event
-    from penstock.engine.described import DescribedFlow
     from penstock.engine.executor import Kept
     from penstock.engine.flow import Flow
     from penstock.engine.live import LiveRun
@@ -28,6 +34,9 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS: Final = 1.0
 """A run that is in the line for less is not worth two events that say so."""
+
+_NOBODYS: Final = "?"
+"""The revision of a worker that nobody may have again."""
 
 LOST: Final = "lost"
 """In `run.resumed`: how many workers the run has lost so far."""
@@ -103,33 +112,33 @@ class Pool:
         """The worker processes that live now."""
         return [] if self._open is None else self._open[1].workers
 
-    async def describe(self, reference: str, *, name: str = "") -> DescribedFlow:
-        """The flow of a reference, as `Loader.load` takes it, without importing its code here.
+    async def describe(
+        self, reference: str, *, name: str = "", every: bool = False
+    ) -> list[DescribedFlow]:
+        """The flow of a reference, or every one, as a `Loader` finds them, without importing its code here.
 
-        Its runs are executed by this executor. Raises SettingsError.
+        Their runs are executed by this executor. Raises SettingsError.
         """
-        from penstock.engine.described import DescribedFlow
-        from penstock.executors.subprocess.messages import Describe, Described, Refused
-
         line, staff = self._opened()
         async with line.place(reference):
-            worker = await staff.hire(f"of {reference}")
-            revision, usable = "", False
+            worker = await staff.hire(_NOBODYS)
+            flows: list[DescribedFlow] = []
             try:
-                worker.send(Describe(reference, name))
+                worker.send(Describe(reference, name, every))
                 report = await worker.receive()
-                match report:
-                    case Described():
-                        flow = DescribedFlow.of(decode(report.description), executor=self.name)
-                        revision, usable = flow.revision, True
-                        return flow
-                    case Refused():
-                        usable = True
-                        raise SettingsError(report.message, remedy=report.remedy)
-                    case _:
-                        raise SettingsError(f"loading `{reference}` ended the worker that did it")
+                if isinstance(report, Refused):
+                    raise SettingsError(report.message, remedy=report.remedy)
+                if not isinstance(report, Described):
+                    raise SettingsError(
+                        f"importing `{reference}` ended the worker that did it",
+                        remedy="put what it does behind `if __name__ == '__main__':`",
+                    )
+                flows = [DescribedFlow.of(each, executor=self.name) for each in decode(report.descriptions)]
+                return flows
             finally:
-                staff.give_back(worker, revision=revision, usable=usable and bool(revision))
+                # One that has loaded a single flow may as well execute it.
+                revision = flows[0].revision if len(flows) == 1 else ""
+                staff.give_back(worker, revision=revision, usable=bool(revision))
 
     async def _execute(
         self,
@@ -155,6 +164,7 @@ class Pool:
                     history=pack_events(_as_left(history)),
                     mark=assignment.mark,
                     memory_bytes=limits.memory_bytes,
+                    files=str(run.folder.root),
                 )
                 return await assignment.carry_out(order)
             finally:

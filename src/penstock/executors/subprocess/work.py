@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import StoreError
@@ -13,6 +14,7 @@ from penstock.core.payload import Error, Payload, decode, encode
 from penstock.engine.clock import SystemClock
 from penstock.engine.executor import Inline
 from penstock.engine.firing import Failure
+from penstock.engine.folder import RunFolders
 from penstock.engine.journal import Committer, Journal
 from penstock.engine.live import LiveRun
 from penstock.engine.observer import Observer, Subject
@@ -140,6 +142,7 @@ class Work:
             prepare=self._prepare,
             observer=_Teller(self._send) if journal.silent else None,
             edited=past[0].data.get("edited", {}) if past else {},
+            folders=RunFolders(Path(order.files)) if order.files else None,
         )
         for word in self._words:
             self._live.hear(word)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import PenstockError
 from penstock.core.payload import Error, decode, encode
+from penstock.engine.described import DESCRIBED, describe
 from penstock.engine.leases import Leases
 from penstock.engine.loading import Loader
 from penstock.executors.subprocess.channel import Channel
@@ -93,11 +94,13 @@ class Worker:
                 self._work.stop()
 
     def _describe(self, order: Describe) -> Described | Refused:
-        from penstock.engine.described import describe
-
         try:
-            flow = self._loader({}).load(order.reference, name=order.name)
-            return Described(encode(describe(flow)))
+            loader = self._loader({})
+            if order.every:
+                flows = loader.flows_of(order.reference)
+            else:
+                flows = [loader.load(order.reference, name=order.name)]
+            return Described(encode([describe(flow) for flow in flows]))
         except PenstockError as error:
             return Refused(error.message, error.remedy)
         except (Exception, SystemExit) as error:
@@ -106,9 +109,11 @@ class Worker:
     # --- flows --------------------------------------------------------------------
 
     def _loader(self, values: dict[str, object]) -> Loader:
+        from penstock.agents import standard_readers
         from penstock.kinds import standard_scheme
 
-        return Loader(standard_scheme(*self._kinds), values=values)
+        scheme = standard_scheme(*self._kinds)
+        return Loader(scheme, values=values, readers=standard_readers())
 
     async def _find(self, order: Execute) -> Flow:
         """The flow of a run; the one of the last run, when it is the same."""
@@ -116,7 +121,7 @@ class Worker:
         if self._flow is None or self._known != known:
             await self._unload()
             document = decode(order.document)
-            document.pop("described", None)  # what it is called by those who must not import it
+            document.pop(DESCRIBED, None)  # what it is called by those who must not import it
             self._flow = self._loader(decode(order.values)).restore(document)
             self._known = known
         await self._prepare(self._flow)

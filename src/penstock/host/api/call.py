@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from penstock.auth import Permission
+from penstock.auth.audit import Act, Outcome, who_of
 from penstock.core.errors import EntryNotFound, RunNotFound
 from penstock.core.problems import suggest
+from penstock.host.access import address_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -63,6 +65,17 @@ class Call:
             raise RunNotFound("no run has this id", remedy="GET /api/v1/runs lists them")
         self._require(permission, flow=row.flow, launcher=row.launcher)
         return row
+
+    def note(self, act: Act, *, subject: str, outcome: Outcome = Outcome.DONE, detail: str = "") -> None:
+        """Have it in the audit trail what who asks has done."""
+        self.host.auth.trail.note(
+            act,
+            who=who_of(self.principal),
+            subject=subject,
+            outcome=outcome,
+            address=address_of(self.request),
+            detail=detail,
+        )
 
     def require(self, permission: Permission) -> None:
         """Ask for a permission on the host itself. Raises RequestRefused with status 403."""

@@ -12,6 +12,7 @@ from penstock.api.flows import FlowView
 from penstock.api.pages import Page
 from penstock.api.runs import Launch, RunView
 from penstock.auth import Permission
+from penstock.auth.audit import Act
 from penstock.core.payload import Payload
 from penstock.host.api.call import Call
 from penstock.host.api.operation import Operations, Reply
@@ -96,7 +97,9 @@ async def launched(call: Call, flow: Flow, inputs: Mapping[str, Payload]) -> tup
     """A new run, or the one that the request's key has launched before, and which of the two."""
     run = await call.host.launch(call.principal, flow, inputs, key=_key(call))
     row = await run.row()
-    if not run.fresh:
+    if run.fresh:
+        call.note(Act.RUN_LAUNCH, subject=row.fid, detail=flow.name)
+    else:
         await _require_same(call, row, flow.name, inputs)
     return row, run.fresh
 

@@ -36,7 +36,7 @@ async def show_ready(call: Call) -> Reply[dict[str, Any]]:
     produces={"text/plain": "Prometheus", "application/openmetrics-text": "OpenMetrics"},
     errors={403: "It needs the permission `view` on the host."},
 )
-async def show_metrics(call: Call) -> None:
+async def show_metrics(call: Call) -> Response:
     """Show what the host has measured, as Prometheus reads it."""
     call.require(Permission.VIEW)
     exposition = call.host.telemetry.exposition
@@ -45,4 +45,4 @@ async def show_metrics(call: Call) -> None:
         if exposition is None
         else exposition.text(call.request.headers.get("accept", ""))
     )
-    return Response(text, headers={"Content-Type": media_type, "Cache-Control": "no-store"})  # type: ignore[return-value]
+    return Response(text, headers={"Content-Type": media_type, "Cache-Control": "no-store"})

@@ -8,6 +8,7 @@ from penstock.api.locks import DecisionView, LockView
 from penstock.api.pages import Page
 from penstock.api.problem import Fault
 from penstock.auth import Permission
+from penstock.auth.audit import Act
 from penstock.core.errors import LockNotFound
 from penstock.core.payload import Payload
 from penstock.core.store import RunQuery
@@ -26,7 +27,7 @@ locks = Operations("locks")
 INBOX: Final = 1000
 """How many runs with open locks an inbox looks at."""
 
-_NO_LOCK: Final = {404: "No run has this id, or no lock of it."}
+NO_LOCK: Final = {404: "No run has this id, or no lock of it."}
 
 
 @locks.get("/locks")
@@ -42,20 +43,13 @@ async def list_locks(call: Call, fid: str) -> Page[LockView]:
     return Page(items=[views.lock_view(row, lock) for lock in await call.host.runtime.locks(row.fid)])
 
 
-@locks.get("/runs/{fid}/lock/{lid}", errors=_NO_LOCK)
-async def show_lock(call: Call, fid: str, lid: str) -> LockView:
-    """Show what a lock asks for."""
-    row = await call.run(fid)
-    return views.lock_view(row, await find_lock(call, row.fid, lid))
-
-
 @locks.post(
     "/runs/{fid}/lock/{lid}/candidate",
     body=Any,
     forms=True,
     headers={"Idempotency-Key": "Makes a repeated request submit one candidate only."},
     errors={
-        **_NO_LOCK,
+        **NO_LOCK,
         403: "It needs the permission `operate` on the flow's events.",
         410: "The lock was released by another candidate, has expired, or its run has ended.",
         422: "The candidate does not fit the schema, or the flow denied it. Submit another.",
@@ -101,6 +95,8 @@ async def submit(call: Call, row: RunRow, lock: LockRecord, value: Payload) -> D
         by=call.principal.id,
         id=f"{call.principal.id}:{key}" if key else "",
     )
+    subject = f"{row.fid}/{lock.lid}"
+    call.note(Act.LOCK_SUBMIT, subject=subject, detail=decision.outcome)
     if not decision.released:
         faults = [Fault(detail=each.detail, pointer=each.pointer) for each in decision.reasons]
         text = "; ".join(map(str, decision.reasons)) or "the flow denied the candidate"

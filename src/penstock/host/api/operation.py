@@ -20,9 +20,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from starlette.responses import Response
 
 Handle = Callable[..., Coroutine[Any, Any, Any]]
 HandleT = TypeVar("HandleT", bound=Handle)
@@ -152,7 +154,9 @@ class Operations:
 
 
 def _answered(hint: Any) -> Any:
-    """The type of what is sent, of the type that a function returns."""
+    """The type of what is sent as JSON, of the type that a function returns."""
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = [each for each in get_args(hint) if each is not Response]
     if get_origin(hint) is Reply:
         (hint,) = get_args(hint)
-    return None if hint is type(None) else hint
+    return None if hint in (type(None), Response) else hint

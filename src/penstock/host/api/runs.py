@@ -12,6 +12,7 @@ import msgspec
 from penstock.api.pages import Page
 from penstock.api.runs import Cancel, ChildView, GraphView, NodeView, ResultView, Retry, RunView
 from penstock.auth import Permission
+from penstock.auth.audit import Act
 from penstock.core.errors import EntryNotFound, RunError, RunNotFound
 from penstock.core.problems import suggest
 from penstock.core.record import RunRecord
@@ -149,6 +150,7 @@ async def cancel_run(call: Call, fid: str, body: Cancel) -> RunView:
     """End a run, and answer when it has ended. One that has ended stays as it is."""
     row = await call.run(fid, Permission.OPERATE)
     await call.host.runtime.cancel(row.fid, body.reason)
+    call.note(Act.RUN_CANCEL, subject=row.fid, detail=body.reason)
     return await seen(call, await call.run(fid))
 
 
@@ -157,6 +159,7 @@ async def resume_run(call: Call, fid: str) -> RunView:
     """Go on with a run that nobody executes. One that has ended stays as it is."""
     row = await call.run(fid, Permission.OPERATE)
     await call.host.runtime.resume(row.fid)
+    call.note(Act.RUN_RESUME, subject=row.fid)
     return await seen(call, await call.run(fid))
 
 
@@ -175,6 +178,7 @@ async def retry_run(call: Call, fid: str, body: Retry) -> Reply[RunView]:
         inputs=body.inputs or None,
         launcher=call.principal.id,
     )
+    call.note(Act.RUN_RETRY, subject=row.fid, detail=again.fid)
     view = await seen(call, await again.row())
     return Reply(view, 201, (("Location", view.links["self"]),))
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from penstock.engine.stream import PAGE
 from penstock.host.streams.filter import Filter
 from penstock.host.streams.pulse import Pulse
 from penstock.host.streams.transcript import Transcript
@@ -57,19 +56,23 @@ class Following:
         return self._subscription.ended
 
     @property
+    def reached(self) -> bool:
+        """Whether all that was asked for was taken."""
+        return self.over or (self._until is not None and self.seq >= self._until)
+
+    @property
     def done(self) -> bool:
         """Whether there is no more to take here, if only for now."""
-        reached = self._until is not None and self.seq >= self._until
-        return self.over or reached or self._stopped or not self._stands()
+        return self.reached or self._stopped or not self._stands()
 
-    async def take(self, limit: int = PAGE) -> list[Event]:
+    async def take(self) -> list[Event]:
         """The next events that are wanted, as soon as there are any.
 
-        None when there is no more to take, and when nothing happened for long. limit: how many
-        are looked at together. Raises RunSuspended when the runtime closes first, and StoreError.
+        None when there is no more to take, and when nothing happened for long. Raises
+        RunSuspended when the runtime closes first, and StoreError.
         """
         while not self.done:
-            events = await self._subscription.take(limit)
+            events = await self._subscription.take()
             wanted = self.wanted.select(events)
             if wanted:
                 self._quiet = False

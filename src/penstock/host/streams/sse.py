@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
@@ -11,6 +10,8 @@ from starlette.responses import Response
 from penstock.server.asgi.words import CHUNKS
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from starlette.types import Receive, Scope, Send
 
     from penstock.host.streams.following import Following
@@ -30,27 +31,21 @@ HEARTBEAT: Final = b":\n\n"
 EOF: Final = b'event: eof\ndata: {"type":"eof"}\n\n'
 
 
-async def frames(
-    entering: AbstractContextManager[Following], *, limit: int | None = None
-) -> AsyncIterator[bytes]:
+async def frames(entering: AbstractContextManager[Following]) -> AsyncIterator[bytes]:
     """The bytes of a stream. An `eof` at its end says that the run has ended, too.
 
-    entering: is entered for the first frame, and left behind the last. limit: how many events
-    at most.
+    entering: is entered for the first frame, and left behind the last.
     """
     with entering as following:
         yield RETRY
         whole = following.wanted.lets_all
-        while not following.done and limit != 0:
+        while not following.done:
             events = await following.take()
-            if limit is not None:
-                events = events[:limit]
-                limit -= len(events)
             if events:
                 yield following.transcript.frames(events, whole=whole)
             elif not following.done:
                 yield HEARTBEAT
-        if following.over and limit != 0:
+        if following.over:
             yield EOF
 
 
@@ -64,7 +59,7 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._chunks = chunks
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(head)
         if CHUNKS in scope.get("extensions", {}):
