@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from penstock.core.ports import Emit, Port
     from penstock.core.reason import Reason
     from penstock.core.states import RunState
+    from penstock.engine.attachment import Attachment, File
     from penstock.engine.context import ControlContext, NodeContext, StepContext
     from penstock.engine.function import node
     from penstock.engine.kind import Action, Control, FieldError, Inputs, Outputs, Trigger, field
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Action": "penstock.engine.kind",
+    "Attachment": "penstock.engine.attachment",
     "Backoff": "penstock.core.policies",
     "Candidate": "penstock.engine.locks.candidate",
     "Control": "penstock.engine.kind",
@@ -46,6 +48,7 @@ _HOMES = {
     "Error": "penstock.core.payload",
     "Event": "penstock.core.events",
     "EventType": "penstock.core.events",
+    "File": "penstock.engine.attachment",
     "FieldError": "penstock.engine.kind",
     "Context": "penstock.engine.strand",
     "Inputs": "penstock.engine.kind",
@@ -78,6 +81,7 @@ _HOMES = {
 
 __all__ = [
     "Action",
+    "Attachment",
     "Backoff",
     "Candidate",
     "Context",
@@ -91,6 +95,7 @@ __all__ = [
     "Event",
     "EventType",
     "FieldError",
+    "File",
     "Inputs",
     "LockExpired",
     "NodeContext",

@@ -17,7 +17,7 @@ from penstock.engine import runtime as engine
 from penstock.engine.live import no_probe
 from penstock.engine.loading import Loader
 from penstock.kinds import standard_scheme
-from penstock.store import open_store
+from penstock.store import open_store, usual_files
 
 if TYPE_CHECKING:
     from penstock.core.clock import Clock
@@ -46,7 +46,8 @@ class Runtime(engine.Runtime):
     recover: go on with unfinished runs that no live process executes. evict_after: seconds
     after which a run that only waits leaves memory. observer: told of what happens, such as
     `penstock.telemetry` makes them. keys: what the values of the store are opened with; by
-    default those of PENSTOCK_KEY or of the usual file.
+    default those of PENSTOCK_KEY or of the usual file. files: where the folders of runs are; by
+    default beside a SQLite file, and for `memory:` in a temporary place.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Runtime(engine.Runtime):
         observer: Observer | None = None,
         keys: KeySource | None = None,
         executors: Mapping[str, Executor] | None = None,
+        files: str | Path | None = None,
     ) -> None:
         opened = open_store(store) if isinstance(store, str) else store
         super().__init__(
@@ -77,6 +79,7 @@ class Runtime(engine.Runtime):
             observer=observer,
             values_of=lambda namespace: self._values().payloads(namespace),
             executors=executors,
+            files=usual_files(opened.url) if files is None else Path(files),
         )
         self._keys = keys
 

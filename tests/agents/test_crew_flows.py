@@ -106,7 +106,7 @@ async def test_people_answer_what_a_flow_asks_by_locks(url: str, model: Model) -
         run = await runtime.start(flow("Asking"))
         asked = await _open_lock(runtime, run.fid)
         assert (asked.name, asked.title) == ("ask", "What now?")
-        await _released(runtime, run.fid, "go on")
+        await _released(runtime, run.fid, {"answer": "go on"})
         draft = await _open_lock(runtime, run.fid, but=asked.lid)
         assert (draft.title, draft.data) == ("Is this right?", "draft: they said go on")
         assert draft.schema["properties"]["outcome"]["enum"] == ["right", "wrong"]

@@ -260,6 +260,7 @@ async def test_a_person_looks_over_an_answer_by_a_lock(url: str, model: Model) -
         assert found.data["answer"] == "short"
         await _released(runtime, run.fid, {})
         assert await run.result() == "printed"
+        assert [event.type for event in await events_of(run)].count("run.waiting") == 2
     assert model.times_asked("Draft it") == 2, "nothing was asked twice"
     assert "short" in model.asked[-1]
 

@@ -44,7 +44,7 @@ from penstock import flow
 
 @flow
 async def spinning(ctx) -> None:
-    print("spinning", file=sys.stderr, flush=True)
+    print("spinning", file=sys.__stderr__, flush=True)
     while True:
         pass
 """

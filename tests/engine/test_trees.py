@@ -15,13 +15,13 @@ from penstock.core.ports import Port, Ports
 from penstock.engine.clock import SystemClock
 from penstock.engine.firing import Failure
 from penstock.engine.journal import Committer, Journal
-from penstock.engine.kind import Action, Inputs, Outputs
+from penstock.engine.kind import NOTHING, Action, Inputs, Node, Outputs, Relay, Relayed
 from penstock.engine.live import LiveRun
 from penstock.engine.plan import Called
 from penstock.engine.process import Process
 from penstock.engine.resident.roots import NamespaceFlow
 from penstock.engine.site import Site
-from penstock.engine.tree import is_tree, run_tree
+from penstock.engine.tree import Tree, is_tree
 from penstock.store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -45,22 +45,42 @@ class Branch(Action, kind="test.branch", pure=True):
     out_ports: ClassVar[Ports] = {"a": Port(), "b": Port(), "c": Port()}
 
 
+class Way(Relay, kind="test.way", pure=True, normalised=True):
+    """Passes a payload on by one port, or by none."""
+
+    port: str
+    fails: bool = False
+
+    def relay(self, payload: Payload) -> Relayed:
+        if self.fails:
+            raise NodeError("as it was told", code="told")
+        return (self.port, [payload, self.port]) if self.port else NOTHING
+
+    out_ports: ClassVar[Ports] = Branch.out_ports
+
+
+branches = st.builds(
+    Branch,
+    sends=st.dictionaries(st.sampled_from("abc"), st.integers(0, 9), max_size=3),
+    nothing=st.booleans(),
+    fails=st.integers(0, 5).map(lambda chance: chance == 0),
+)
+ways = st.builds(
+    Way,
+    port=st.sampled_from(["a", "b", "c", ""]),
+    fails=st.integers(0, 5).map(lambda chance: chance == 0),
+)
+
+
 @st.composite
-def trees(draw: st.DrawFn) -> list[tuple[Branch, list[tuple[str, int]]]]:
+def trees(draw: st.DrawFn) -> list[tuple[Node, list[tuple[str, int]]]]:
     """Nodes, each with its links to later ones; every node but the first has one link to it."""
     size = draw(st.integers(1, 8))
     links: list[list[tuple[str, int]]] = [[] for _ in range(size)]
     for child in range(1, size):
         parent = draw(st.integers(0, child - 1))
         links[parent].append((draw(st.sampled_from(["a", "b", "error"])), child))
-    nodes = [
-        Branch(
-            sends=draw(st.dictionaries(st.sampled_from("abc"), st.integers(0, 9), max_size=3)),
-            nothing=draw(st.booleans()),
-            fails=draw(st.integers(0, 5)) == 0,
-        )
-        for _ in range(size)
-    ]
+    nodes: list[Node] = [draw(branches | ways) for _ in range(size)]
     return list(zip(nodes, links, strict=True))
 
 
@@ -82,7 +102,7 @@ def outcome(run: Any) -> tuple[str, Payload]:
 
 @given(trees(), st.integers(1, 2))
 def test_a_tree_answers_as_a_process_of_the_same_plan_does(
-    tree: list[tuple[Branch, list[tuple[str, int]]]], feeds: int
+    tree: list[tuple[Node, list[tuple[str, int]]]], feeds: int
 ) -> None:
     sites = {
         f"{copy}.{number}": Site(
@@ -100,7 +120,7 @@ def test_a_tree_answers_as_a_process_of_the_same_plan_does(
         process = Process(plan, silent_run())
         for route in plan.feeds:
             process.arrive(route, "x")
-        return outcome(lambda: run_tree(plan, "x")), outcome(process.drain)
+        return outcome(lambda: Tree(plan).answer("x")), outcome(process.drain)
 
     shortcut, proper = asyncio.run(both())
     assert shortcut == proper

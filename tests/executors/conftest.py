@@ -24,7 +24,9 @@ def opened(url: str) -> Opened:
     """Opens a runtime with workers, over the store of the test unless another one is named."""
 
     @asynccontextmanager
-    async def opened(store: str = url, *, evict_after: float = 5.0, **pool: object) -> AsyncIterator[Runtime]:
+    async def opened(
+        store: str = url, *, evict_after: float = 5.0, **pool: object
+    ) -> AsyncIterator[Runtime]:
         workers = Pool(**{"workers": 2, "grace": 2.0, **pool})  # type: ignore[arg-type]
         async with Runtime(store, executors={"subprocess": workers}, evict_after=evict_after) as runtime:
             yield runtime
@@ -42,7 +44,7 @@ async def runtime(opened: Opened) -> AsyncIterator[Runtime]:
 async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait for a condition, with a bound."""
     async with asyncio.timeout(seconds):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - files and processes tell nobody
             await asyncio.sleep(0.005)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from penstock import Context, flow
+from penstock.core.errors import NodeError
 from penstock.engine.context import StepContext
 
 WORKER = "subprocess"
+LEFT: list[asyncio.Task[None]] = []
 
 
 def double(number: int) -> int:
@@ -37,7 +40,7 @@ async def doubled(ctx: Context, number: int) -> dict[str, Any]:
 
 @flow(executor=WORKER)
 async def printing(ctx: Context) -> None:
-    print("from Python")
+    print("from Python")  # noqa: T201
     os.write(1, b"from C, \xff and no end of line")
     os.write(2, b"on stderr\n")
     ctx.message("and a message")
@@ -144,13 +147,13 @@ async def stubborn(ctx: Context, trace: str) -> None:
     """Hears nothing of being cancelled."""
     note(trace, str(os.getpid()))
     while True:
-        time.sleep(0.01)
+        time.sleep(0.01)  # noqa: ASYNC251
 
 
 @flow(executor=WORKER)
 async def with_program(ctx: Context, trace: str) -> None:
     """Starts a program of its own, in a session of its own."""
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
     )
     note(trace, str(child.pid))
@@ -178,6 +181,26 @@ async def sleeping(ctx: Context, trace: str, seconds: float) -> str:
     await ctx.sleep(seconds)
     answer: str = await ctx.step(note, trace, "after")
     return answer
+
+
+def doze() -> None:
+    time.sleep(60)
+
+
+def fail_soon() -> None:
+    time.sleep(0.05)
+    raise ValueError("soon")
+
+
+@flow(executor=WORKER)
+async def leaving_work(ctx: Context, how: str) -> int:
+    """Ends while something of it goes on."""
+    if how == "thread":
+        with contextlib.suppress(NodeError):
+            await ctx.gather(ctx.step(doze), ctx.step(fail_soon))
+    elif how == "task":
+        LEFT.append(asyncio.create_task(asyncio.sleep(60)))
+    return os.getpid()
 
 
 @flow(executor=WORKER)

@@ -1,4 +1,4 @@
-"""A host of the tests, as a process that can be killed: `python -m tests.executors.host STORE FLOW JSON`."""
+"""A host that can be killed: `python -m tests.executors.host STORE FLOW JSON`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import asyncio
 import json
 import sys
 
+from tests.executors import flows
+
 from penstock import Runtime
 from penstock.executors.subprocess import Pool
-from tests.executors import flows
 
 
 async def main(store: str, name: str, inputs: str) -> None:
     async with Runtime(store, executors={"subprocess": Pool(workers=2)}) as runtime:
         run = await runtime.start(getattr(flows, name), **json.loads(inputs))
-        print(run.fid, flush=True)
+        print(run.fid, flush=True)  # noqa: T201
         await run.result()
 
 

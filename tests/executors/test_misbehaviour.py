@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.executors import flows
+from tests.executors.conftest import lives, text_of, trace_of, until
 
 from penstock import Runtime
 from penstock.core.errors import RunCancelled, RunFailed, RunTimeout
 from penstock.core.events import EventType
 from penstock.core.payload import Error
 from penstock.engine.run import Run
-from tests.executors import flows
-from tests.executors.conftest import Opened, lives, text_of, trace_of, until
 
 
 async def failure_of(run: Run) -> Error:
@@ -123,11 +123,11 @@ async def test_a_run_that_never_returns_is_ended_and_the_host_does_not_notice(
 
 async def test_a_flow_timeout_ends_what_hears_nothing(runtime: Runtime, tmp_path: Path) -> None:
     flow = runtime.loader.read(
-        f"""
+        """
         flow: stuck
-        settings: {{timeout: 500ms, executor: subprocess}}
-        nodes: [{{kind: call, name: hang, flow: "tests.executors.flows:stubborn"}}]
-        inputs: {{trace: {{type: string}}}}
+        settings: {timeout: 500ms, executor: subprocess}
+        nodes: [{kind: call, name: hang, flow: "tests.executors.flows:stubborn"}]
+        inputs: {trace: {type: string}}
         """,
         file="stuck.yaml",
     )
@@ -147,7 +147,7 @@ async def test_a_cancelled_run_cleans_up_in_its_worker(runtime: Runtime, tmp_pat
     assert text_of(trace).splitlines() == ["begun", "cleaned up"]
 
 
-async def test_a_cancelled_run_that_hears_nothing_is_killed(opened: Opened, tmp_path: Path) -> None:
+async def test_a_cancelled_run_that_hears_nothing_is_killed(opened, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     async with opened(grace=0.1) as runtime:
         run = await runtime.start(flows.stubborn, trace=str(trace))
@@ -158,7 +158,7 @@ async def test_a_cancelled_run_that_hears_nothing_is_killed(opened: Opened, tmp_
         assert not lives(int(text_of(trace)))
 
 
-async def test_what_a_killed_worker_had_started_is_ended_with_it(opened: Opened, tmp_path: Path) -> None:
+async def test_what_a_killed_worker_had_started_is_ended_with_it(opened, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     async with opened() as runtime:
         run = await runtime.start(flows.with_program, trace=str(trace))

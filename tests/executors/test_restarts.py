@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.executors import flows
+from tests.executors.conftest import lives, text_of, until
 
 from penstock import Runtime
 from penstock.core.states import RunState
 from penstock.executors.subprocess import Pool
-from tests.executors import flows
-from tests.executors.conftest import Opened, lives, text_of, until
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -45,8 +45,8 @@ async def test_no_worker_outlives_a_killed_host(url: str, tmp_path: Path, flow: 
         assert process.stdout is not None
         process.stdout.readline()
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        await until(lambda: children.read_text().split())
-        workers = [int(pid) for pid in children.read_text().split()]
+        await until(lambda: text_of(children).split())
+        workers = [int(pid) for pid in text_of(children).split()]
         process.send_signal(signal.SIGKILL)
         process.wait()
         await until(lambda: not any(lives(pid) for pid in workers))
@@ -68,10 +68,10 @@ async def test_a_run_goes_on_in_a_worker_of_the_next_host(shared: str, tmp_path:
     assert text_of(trace).splitlines() in (["before", "after"], ["before", "before", "after"])
 
 
-async def test_a_host_that_stops_puts_its_runs_aside_as_they_are(opened: Opened, tmp_path: Path) -> None:
+async def test_a_host_that_stops_puts_its_runs_aside_as_they_are(opened, tmp_path: Path) -> None:
     async with opened() as runtime:
         run = await runtime.start(flows.held, folder=str(tmp_path))
-        await until(lambda: (tmp_path / run.fid).exists())
+        await until((tmp_path / run.fid).exists)
         worker = int(text_of(tmp_path / run.fid))
     assert not lives(worker)
     (tmp_path / "go").touch()

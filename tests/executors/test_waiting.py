@@ -6,13 +6,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.executors import flows
+from tests.executors.conftest import text_of, until
 
 from penstock import Runtime
 from penstock.core.errors import LockClosed
 from penstock.core.states import RunState
 from penstock.executors.subprocess.line import Line
-from tests.executors import flows
-from tests.executors.conftest import Opened, text_of, until
 
 
 async def state_of(runtime: Runtime, fid: str) -> RunState:
@@ -22,12 +22,12 @@ async def state_of(runtime: Runtime, fid: str) -> RunState:
 
 async def becomes(runtime: Runtime, fid: str, state: RunState) -> None:
     async with asyncio.timeout(10):
-        while await state_of(runtime, fid) is not state:
+        while await state_of(runtime, fid) is not state:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
 @pytest.mark.slow
-async def test_twenty_runs_share_two_workers(opened: Opened) -> None:
+async def test_twenty_runs_share_two_workers(opened) -> None:
     async with opened("memory:", workers=2) as runtime:
         runs = [await runtime.start(flows.doubled, number=number) for number in range(20)]
         results = [await run.result() for run in runs]
@@ -35,10 +35,10 @@ async def test_twenty_runs_share_two_workers(opened: Opened) -> None:
     assert len({result["pid"] for result in results}) <= 2
 
 
-async def test_a_run_in_the_line_says_that_it_waits_for_a_worker(opened: Opened, tmp_path: Path) -> None:
+async def test_a_run_in_the_line_says_that_it_waits_for_a_worker(opened, tmp_path: Path) -> None:
     async with opened(workers=1) as runtime:
         first = await runtime.start(flows.held, folder=str(tmp_path))
-        await until(lambda: (tmp_path / first.fid).exists())
+        await until((tmp_path / first.fid).exists)
         second = await runtime.start(flows.doubled, number=1)
         await becomes(runtime, second.fid, RunState.WAITING)
         (tmp_path / "go").touch()
@@ -49,10 +49,10 @@ async def test_a_run_in_the_line_says_that_it_waits_for_a_worker(opened: Opened,
     assert told[2] == ("run.resumed", {"reason": "worker"})
 
 
-async def test_a_run_in_the_line_can_be_cancelled(opened: Opened, tmp_path: Path) -> None:
+async def test_a_run_in_the_line_can_be_cancelled(opened, tmp_path: Path) -> None:
     async with opened(workers=1) as runtime:
         first = await runtime.start(flows.held, folder=str(tmp_path))
-        await until(lambda: (tmp_path / first.fid).exists())
+        await until((tmp_path / first.fid).exists)
         second = await runtime.start(flows.doubled, number=1)
         await second.cancel()
         assert await state_of(runtime, second.fid) is RunState.CANCELLED
@@ -61,10 +61,10 @@ async def test_a_run_in_the_line_can_be_cancelled(opened: Opened, tmp_path: Path
         assert (await third.result())["number"] == 4
 
 
-async def test_a_run_in_the_line_is_there_after_a_restart(opened: Opened, tmp_path: Path) -> None:
+async def test_a_run_in_the_line_is_there_after_a_restart(opened, tmp_path: Path) -> None:
     async with opened(workers=1) as runtime:
         first = await runtime.start(flows.held, folder=str(tmp_path))
-        await until(lambda: (tmp_path / first.fid).exists())
+        await until((tmp_path / first.fid).exists)
         second = await runtime.start(flows.doubled, number=3)
         await becomes(runtime, second.fid, RunState.WAITING)
     (tmp_path / "go").touch()
@@ -111,9 +111,7 @@ async def test_a_place_that_comes_to_who_has_left_goes_to_the_next() -> None:
 
 
 @pytest.mark.slow
-async def test_a_run_that_only_waits_leaves_its_worker_and_comes_back(
-    opened: Opened, tmp_path: Path
-) -> None:
+async def test_a_run_that_only_waits_leaves_its_worker_and_comes_back(opened, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     async with opened(workers=1, evict_after=0.0) as runtime:
         run = await runtime.start(flows.sleeping, trace=str(trace), seconds=2.5)
@@ -141,7 +139,7 @@ async def test_a_lock_of_a_run_in_a_worker_is_released(runtime: Runtime) -> None
         await runtime.submit(run.fid, lock.lid, "no")
 
 
-async def test_a_lock_is_released_after_its_run_has_left_the_worker(opened: Opened) -> None:
+async def test_a_lock_is_released_after_its_run_has_left_the_worker(opened) -> None:
     async with opened(evict_after=0.0) as runtime:
         run = await runtime.start(flows.asking)
         await becomes(runtime, run.fid, RunState.WAITING)
@@ -151,7 +149,7 @@ async def test_a_lock_is_released_after_its_run_has_left_the_worker(opened: Open
         assert await run.result() == "no"
 
 
-async def test_a_lock_survives_the_death_of_its_worker(opened: Opened) -> None:
+async def test_a_lock_survives_the_death_of_its_worker(opened) -> None:
     from penstock.core.policies import WorkerLimits
 
     async with opened(limits=WorkerLimits(retries=1)) as runtime:

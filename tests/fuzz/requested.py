@@ -18,7 +18,7 @@ from penstock.core.errors import RequestRefused
 from penstock.document.reader import examine_file
 from penstock.engine.resident.resident import Resident
 from penstock.kinds.http.listener import Listener
-from penstock.server.messages import Request
+from penstock.server.messages import Request, Section
 
 if TYPE_CHECKING:
     from tests.fuzz.report import Report
@@ -62,7 +62,7 @@ async def _ask(folder: Path, size_bytes: int, seed: int) -> Report:
 def _request(mutations: Mutations, raw: bytes) -> Request:
     chance = mutations.chance
     headers = [(b"Host", b"localhost"), (b"Content-Type", chance.choice(TYPES).encode())]
-    return Request(chance.choice(METHODS), b"/v1/nodes", headers, raw)
+    return Request(chance.choice(METHODS), b"/v1/nodes", Section(headers), raw)
 
 
 async def _answered(world: Served, request: Request) -> bool:

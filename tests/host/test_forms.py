@@ -127,6 +127,19 @@ def test_a_schema_that_is_no_mapping_asks_for_one_value() -> None:
     assert form.read(sent(value="on")).value is True
 
 
+def test_a_mapping_of_nothing_asks_for_nothing() -> None:
+    form = SchemaForm({"type": "object", "properties": {}})
+    assert list(form.layout.questions()) == []
+    assert form.read(sent()).value == {}
+
+
+def test_what_has_no_schema_is_asked_for_as_json() -> None:
+    form = SchemaForm({})
+    (question,) = form.layout.questions()
+    assert question.control == "json"
+    assert form.read(sent(value='[1, {"a": null}]')).value == [1, {"a": None}]
+
+
 def test_values_are_shown_in_place_of_defaults() -> None:
     shown = html(SchemaForm(ORDER, value={"count": 7, "address": {"city": "Bern"}, "tags": ["old"]}))
     assert 'value="7"' in shown["count"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -147,6 +148,8 @@ async def test_the_inbox_shows_what_waits_and_answers_it(served: Hosted, chromiu
         for name in ("Ada", "Bob"):
             inputs = {"name": name, "size": "M", "address": {"city": "Bern"}}
             await served.admin.post("/api/v1/flows/order/runs", json={"inputs": inputs})
+        while len((await served.admin.get("/api/v1/locks")).json()["items"]) < 2:
+            await asyncio.sleep(0)
         await seen.page.reload()
         articles = seen.page.get_by_role("article")
         await expect(articles).to_have_count(2)
@@ -207,6 +210,7 @@ async def test_everything_can_be_done_by_keyboard(served: Hosted, chromium: Brow
         await keys.press("Tab")
         await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
         await keys.press("Enter")
+        await expect(page.get_by_role("main")).to_be_focused()
         await keys.press("Tab")
         await expect(page.get_by_role("button", name="Launch")).to_be_focused()
         await keys.press("Enter")

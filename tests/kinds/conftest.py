@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,6 +38,10 @@ class RecordingContext:
         self.slept: list[float] = []
         self.on_line: Callable[[str], None] = lambda line: None
         self._linked = linked
+        self.folder = Path()
+
+    def path(self, text: str) -> Path:
+        return self.folder / text.removeprefix("run:") if text.startswith("run:") else Path(text)
 
     def message(self, text: str, *, level: str = "info", **fields: Any) -> None:
         self.messages.append(text)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.server.messages import Peer, Request
+from penstock.server.messages import Peer, Request, Section
 
 
 def asked(target: bytes, *headers: tuple[bytes, bytes]) -> Request:
-    return Request("GET", target, headers)
+    return Request("GET", target, Section(headers))
 
 
 def test_a_path_is_decoded_and_the_query_is_left_alone() -> None:
@@ -53,7 +53,7 @@ def test_a_header_of_bytes_beyond_ascii_is_latin_1() -> None:
 
 
 async def test_a_body_that_is_there_can_be_had_in_every_way() -> None:
-    request = Request("POST", b"/", (), b"abc")
+    request = Request("POST", b"/", body=b"abc")
     assert request.body_now == b"abc"
     assert await request.body() == b"abc"
     assert [chunk async for chunk in request.stream()] == [b"abc"]
@@ -66,6 +66,6 @@ async def test_no_body_is_an_empty_one() -> None:
 
 
 def test_what_is_shown_of_a_request_keeps_the_query_back() -> None:
-    request = Request("GET", b"/login?token=secret", (), b"", "1.1", Peer("10.0.0.1", 7, "https"))
+    request = Request("GET", b"/login?token=secret", peer=Peer("10.0.0.1", 7, "https"))
     assert repr(request) == "<Request GET /login>"
     assert request.scheme == "https"

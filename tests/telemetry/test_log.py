@@ -77,8 +77,8 @@ def test_a_failed_process_is_an_error_and_one_that_completed_is_not_told(
     json_log.process_ended(PROCESS, Outcome.COMPLETED, 0.5, None)
     json_log.process_ended(PROCESS, Outcome.CANCELLED, 0.5, None)
     json_log.process_ended(PROCESS, Outcome.FAILED, 0.5, ERROR)
-    json_log.process_answered(API, 0.5, ERROR, "")
-    json_log.process_answered(API, 0.5, None, "")
+    json_log.process_failed(API, 0.5, ERROR, "")
+    json_log.process_answered(API, 0.5, "")
     first, second = page.lines()
     assert first["process"] == "01hz"
     assert "process" not in second
@@ -97,7 +97,7 @@ def test_the_detailed_log_tells_of_every_process_and_request(page: Page) -> None
         log = DetailedLog()
         log.process_began(PROCESS, "")
         log.process_ended(PROCESS, Outcome.COMPLETED, 0.5, None)
-        log.process_answered(API, 0.5, None, "")
+        log.process_answered(API, 0.5, "")
         log.request_done(API, "GET", 200, 0.5, 0, 7)
         log.attempt_began(PROCESS, "a", "effect", 1)
         log.attempt_ended(PROCESS, "a", "effect", Outcome.COMPLETED, 0.1, None)

@@ -142,9 +142,9 @@ def test_processes_that_answer_at_once_are_counted_like_the_others(metrics: Metr
     first = API._replace(fid="1")
     metrics.process_began(first, "")
     for seconds in (0.00002, 0.0004):
-        metrics.process_answered(API, seconds, None, "")
-    metrics.process_answered(API, 0.2, None, "")
-    metrics.process_answered(API, 0.00001, ERROR, "")
+        metrics.process_answered(API, seconds, "")
+    metrics.process_answered(API, 0.2, "")
+    metrics.process_failed(API, 0.00001, ERROR, "")
     found = values(metrics)
     assert found["penstock_processes_started_total{namespace=default,trigger=api}"] == 5
     assert found["penstock_processes_in_flight{namespace=default,trigger=api}"] == 1
@@ -196,7 +196,7 @@ def test_families_have_a_bound(metrics: Metrics) -> None:
         subject = Subject("default", f"n{number}", f"f{number}")
         metrics.run_started(subject)
         metrics.run_ended(subject, Outcome.COMPLETED, 1.0, None)
-        metrics.process_answered(subject._replace(fid=""), 0.0, None, "")
+        metrics.process_answered(subject._replace(fid=""), 0.0, "")
         metrics.request_done(subject._replace(fid=""), "GET", 200, 0.0, 0, 0)
     assert metrics.runs_started["other",] == 50
     assert len(metrics.runs_started) == len(metrics.run_durations) == MOST + 1
@@ -248,7 +248,7 @@ def busy() -> Metrics:
     metrics.run_started(run)
     metrics.run_entered(run, "")
     metrics.run_ended(run, Outcome.COMPLETED, 1.0, None)
-    metrics.process_answered(API, 0.0, None, "")
+    metrics.process_answered(API, 0.0, "")
     metrics.attempt_ended(run, "a", "http.request", Outcome.COMPLETED, 0.1, None)
     metrics.retried(run, "a", "http.request", 1, 0.1, ERROR)
     metrics.warned(API, "late", {})

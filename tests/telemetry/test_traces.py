@@ -366,7 +366,7 @@ async def test_a_process_has_a_span_in_the_trace_of_its_request(spans: Spans) ->
 
 
 async def test_a_process_that_answered_at_once_has_a_span_of_its_length(spans: Spans) -> None:
-    spans.traces.process_answered(API, 0.25, None, PARENT)
+    spans.traces.process_answered(API, 0.25, PARENT)
     span = spans.one("api")
     assert span.end_time is not None
     assert span.start_time is not None
@@ -437,7 +437,7 @@ async def test_a_collector_that_is_not_there_does_not_hold_the_end_up_for_long(
     monkeypatch.setattr(trace_export, "FLUSH_SECONDS", 0.05)
     async with asyncio.timeout(5), Telemetry(log=None) as telemetry:
         assert telemetry.observer is not None
-        telemetry.observer.process_answered(API, 0.1, None, "")
+        telemetry.observer.process_answered(API, 0.1, "")
 
 
 @pytest.mark.parametrize(

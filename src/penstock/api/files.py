@@ -20,7 +20,9 @@ class FileView(msgspec.Struct, frozen=True, kw_only=True):
 class UploadView(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was, or is being, uploaded; a launch names it as `upload:ID`.
 
-    offset_bytes: how much of it has come. expires: when it is thrown away if no run took it.
+    offset_bytes: how much of it has come. sha256: the digest of all of it, in hexadecimal, when
+    that has come. expires: when it is thrown away if no run took it. size_bytes: None while
+    nobody knows.
     """
 
     id: str
@@ -28,6 +30,7 @@ class UploadView(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int = 0
     offset_bytes: int = 0
     media_type: str = "application/octet-stream"
+    sha256: str = ""
     expires: Moment | None = None
     links: dict[str, str] = {}
 

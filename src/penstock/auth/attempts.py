@@ -39,7 +39,9 @@ ADDRESS: Final = Patience(free=20)
 """For one address, whatever the names. Many people may share one."""
 
 NAME: Final = Patience(free=50, longest=60.0)
-"""For one name, wherever from. It stays short, so that nobody can lock somebody else out."""
+"""For one name, wherever from, but for where it has logged in before. It stays short, so that
+nobody can keep somebody else out.
+"""
 
 REMEMBERED: Final = 50_000
 
@@ -51,22 +53,29 @@ class _Failures(msgspec.Struct):
 
 
 class Attempts:
-    """Counts what failed, in the memory of this process. Times are the monotonic clock's."""
+    """Counts what failed, in the memory of this process. Times are the monotonic clock's.
+
+    A name is empty where somebody is not known by one.
+    """
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+        self._failures: OrderedDict[_Key, _Failures] = OrderedDict()
+        self._welcome: OrderedDict[_Key, None] = OrderedDict()
 
     def wait(self, name: str, address: str) -> float:
         """How long the next attempt has to wait, in seconds; 0 when it may come now."""
         now = self._clock.monotonic()
-        found = (self._failures.get(key) for key, _ in _keys(name, address))
+        keys = _keys(name, address)
+        if _both(name, address) in self._welcome:
+            keys.pop(_name(name), None)
+        found = (self._failures.get(key) for key in keys)
         return max((each.until - now for each in found if each is not None), default=0.0)
 
     def failed(self, name: str, address: str) -> None:
         """Count an attempt that failed."""
         now = self._clock.monotonic()
-        for key, patience in _keys(name, address):
+        for key, patience in _keys(name, address).items():
             known = self._failures.pop(key, None)
             count = known.count + 1 if known and now < known.forgotten else 1
             wait = patience.wait(count)
@@ -76,17 +85,33 @@ class Attempts:
 
     def succeeded(self, name: str, address: str) -> None:
         """Forgive a name what it failed from an address, and take the last attempt back elsewhere."""
-        (both, _), *others = _keys(name, address)
+        both = _both(name, address)
         self._failures.pop(both, None)
-        for key, _ in others:
+        for key in _keys(name, address):
             known = self._failures.get(key)
             if known is not None:
                 known.count, known.until = known.count - 1, self._clock.monotonic()
+        self._welcome[both] = None
+        self._welcome.move_to_end(both)
+        while len(self._welcome) > REMEMBERED:
+            self._welcome.popitem(last=False)
 
 
-def _keys(name: str, address: str) -> tuple[tuple[tuple[str, str], Patience], ...]:
-    network = _network(address)
-    return (((name, network), BOTH), (("", network), ADDRESS), ((name, ""), NAME))
+_Key = tuple[str, ...]
+
+
+def _keys(name: str, address: str) -> dict[_Key, Patience]:
+    """What an attempt counts for."""
+    keys = {_both(name, address): BOTH, ("address", _network(address)): ADDRESS}
+    return keys | {_name(name): NAME} if name else keys
+
+
+def _both(name: str, address: str) -> _Key:
+    return ("both", name, _network(address))
+
+
+def _name(name: str) -> _Key:
+    return ("name", name)
 
 
 def _network(address: str) -> str:
@@ -94,7 +119,7 @@ def _network(address: str) -> str:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return f"({address})"  # the path of a socket, or nothing; never the key of a name
+        return address  # the path of a socket, or nothing
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return str(found.ipv4_mapped)

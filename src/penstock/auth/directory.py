@@ -182,6 +182,8 @@ class Directory:
             return None
         known = self._principals.get(token.id)
         if known is None:
+            proved_by = self.picture.get(Token, token.origin) if token.origin else token
+            proved_once = token.kind is TokenKind.SESSION and not token.origin  # by a password, or so
             known = self._principals[token.id] = Principal(
                 id=user.id,
                 name=user.name,
@@ -191,12 +193,15 @@ class Directory:
                 credential=token.id,
                 ceiling=token.ceiling,
                 expires=token.expires,
+                until=None if proved_once or proved_by is None else proved_by.expires,
             )
         return known
 
     def _owner(self, token: Token) -> User | None:
         """Whose a token is; None when it is over, or they are out."""
         if token.is_over(self._clock.now()):
+            return None
+        if token.origin and self.picture.get(Token, token.origin) is None:
             return None
         user = self.picture.get(User, token.user)
         return user if user is not None and user.active else None

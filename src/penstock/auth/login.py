@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from penstock.auth.audit import Act, Outcome
-from penstock.auth.records import User
+from penstock.auth.records import Token, User
 from penstock.core.errors import LoginLimited, LoginRefused
 
 if TYPE_CHECKING:
@@ -54,10 +54,34 @@ class Logins:
         """Make sure that who is logged in knows the password, too. Raises as `login` does."""
         await self._proven(user.name, password, address)
 
-    async def admit(self, user: User, *, address: str = "", agent: str = "", by: str = "") -> Issued:
-        """A session for somebody who has proved to be this user. by: what with, but for a password."""
-        issued = await self._tokens.begin_session(user, name=agent or "a browser")
-        detail = f"session {issued.token.id}{f' by {by}' if by else ''}"
+    async def login_by_token(self, text: str, *, address: str = "", agent: str = "") -> Issued:
+        """A session for who has an API token; it is good for no more, and ends with it.
+
+        Raises as `login` does.
+        """
+        await self._refuse_hasty("", address)
+        principal = self._directory.authenticate(text)
+        if principal is None:
+            self._attempts.failed("", address)
+            await self._refused("", address, "a token that is not good")
+            raise LoginRefused("this token is none, or not good any more", remedy="use another one")
+        picture = self._directory.picture
+        user, token = picture.get(User, principal.id), picture.get(Token, principal.credential)
+        assert user is not None, "a token has proved who it is"
+        return await self.admit(user, address=address, agent=agent, by="a token", origin=token)
+
+    async def admit(
+        self,
+        user: User,
+        *,
+        address: str = "",
+        agent: str = "",
+        by: str = "a password",
+        origin: Token | None = None,
+    ) -> Issued:
+        """A session for somebody who has proved to be this user. by: what with."""
+        issued = await self._tokens.begin_session(user, name=agent or "a browser", origin=origin)
+        detail = f"session {issued.token.id} by {by}"
         await self._trail.record(Act.LOGIN, who=user.name, address=address, detail=detail)
         return issued
 
@@ -71,14 +95,7 @@ class Logins:
 
     async def _proven(self, name: str, password: str, address: str) -> User:
         """The user whose name and password these are."""
-        wait = self._attempts.wait(name, address)
-        if wait > 0:
-            await self._refused(name, address, "too many attempts")
-            raise LoginLimited(
-                "too many attempts to log in have failed",
-                retry_after=wait,
-                remedy=f"wait {math.ceil(wait)} seconds",
-            )
+        await self._refuse_hasty(name, address)
         # Counted before it is known, so that attempts at the same time do not slip through.
         self._attempts.failed(name, address)
         user = self._directory.picture.named(User, name)
@@ -91,6 +108,16 @@ class Logins:
             )
         self._attempts.succeeded(name, address)
         return user
+
+    async def _refuse_hasty(self, name: str, address: str) -> None:
+        wait = self._attempts.wait(name, address)
+        if wait > 0:
+            await self._refused(name, address, "too many attempts")
+            raise LoginLimited(
+                "too many attempts to log in have failed",
+                retry_after=wait,
+                remedy=f"wait {math.ceil(wait)} seconds",
+            )
 
     async def _refused(self, name: str, address: str, why: str) -> None:
         await self._trail.record(

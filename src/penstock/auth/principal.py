@@ -23,7 +23,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
     id: of the user, empty for somebody who is not known. groups, roles: by name. credential:
     the id of the token or session that was shown. ceiling: what that is good for at most.
-    expires: when it ends, in epoch seconds; None for never.
+    expires: when it ends, in epoch seconds; None for never. until: when at the latest ends what
+    it gives out.
     """
 
     id: str = ""
@@ -34,6 +35,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     credential: str = ""
     ceiling: Permission = Permission.ADMIN
     expires: float | None = None
+    until: float | None = None
 
     @property
     def known(self) -> bool:

@@ -86,7 +86,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     """A credential that was given out. The text that proves it is not in here.
 
     user: the id of whose it is. ceiling: what it is good for at most. created, expires: epoch
-    seconds; expires None for never.
+    seconds; expires None for never. origin: the id of the token that a session was opened with,
+    and ends with; empty for none.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     created: float
     expires: float | None = None
     ceiling: Permission = Permission.ADMIN
+    origin: str = ""
 
     def is_over(self, now: float) -> bool:
         return self.expires is not None and self.expires <= now

@@ -73,12 +73,25 @@ class Tokens:
         expires = None if expires_in is None else now + expires_in
         if asked_by is not None:
             _within(asked_by, ceiling=ceiling, expires=expires)
-        return await self._give(user, TokenKind.API, name=name, expires=expires, ceiling=ceiling)
+        token = Token(
+            id=new_id(Token),
+            name=name,
+            kind=TokenKind.API,
+            user=user.id,
+            created=now,
+            expires=expires,
+            ceiling=ceiling,
+        )
+        return await self._give(token)
 
-    async def begin_session(self, user: User, *, name: str, seconds: float = SESSION_SECONDS) -> Issued:
+    async def begin_session(
+        self, user: User, *, name: str, seconds: float = SESSION_SECONDS, origin: Token | None = None
+    ) -> Issued:
         """A session for a user who has logged in. name: what they logged in with, for their list.
 
-        Their sessions that are over are forgotten, and the oldest when there are too many.
+        origin: the token that they showed, when it was one; the session is good for no more than
+        that, and ends with it. Their sessions that are over are forgotten, and the oldest when
+        there are too many.
         """
         now = self._clock.now()
         given = self._directory.picture.tokens_of(user)
@@ -86,9 +99,20 @@ class Tokens:
         over = [each for each in own if each.is_over(now)]
         going_on = [each for each in own if not each.is_over(now)]
         await self.revoke([*over, *going_on[MOST_SESSIONS - 1 :]])
-        return await self._give(
-            user, TokenKind.SESSION, name=name[:_LONGEST_NAME], expires=now + seconds
+        expires = now + seconds
+        if origin is not None and origin.expires is not None:
+            expires = min(expires, origin.expires)
+        session = Token(
+            id=new_id(Token),
+            name=name[:_LONGEST_NAME],
+            kind=TokenKind.SESSION,
+            user=user.id,
+            created=now,
+            expires=expires,
+            ceiling=Permission.ADMIN if origin is None else origin.ceiling,
+            origin="" if origin is None else origin.id,
         )
+        return await self._give(session)
 
     async def revoke(self, tokens: Iterable[Token]) -> None:
         """End tokens and sessions. They are of no use any more when this returns."""
@@ -103,26 +127,10 @@ class Tokens:
         await self.revoke(over)
         return len(over)
 
-    async def _give(
-        self,
-        user: User,
-        kind: TokenKind,
-        *,
-        name: str,
-        expires: float | None,
-        ceiling: Permission = Permission.ADMIN,
-    ) -> Issued:
-        token = Token(
-            id=new_id(Token),
-            name=name,
-            kind=kind,
-            user=user.id,
-            created=self._clock.now(),
-            expires=expires,
-            ceiling=ceiling,
-        )
-        self._directory.take(await self._store.write([kept(token, revision=0)], at=self._clock.now()))
-        return Issued(token, self._signing.token(Proof(token.id, expires), purpose=kind))
+    async def _give(self, token: Token) -> Issued:
+        entries = await self._store.write([kept(token, revision=0)], at=token.created)
+        self._directory.take(entries)
+        return Issued(token, self._signing.token(Proof(token.id, token.expires), purpose=token.kind))
 
 
 def _within(principal: Principal, *, ceiling: Permission, expires: float | None) -> None:
@@ -133,9 +141,7 @@ def _within(principal: Principal, *, ceiling: Permission, expires: float | None)
             field="permission",
             remedy="log in, or use a token that is good for more",
         )
-    if principal.via != "token" or principal.expires is None:
-        return
-    if expires is None or expires > principal.expires:
+    if principal.until is not None and (expires is None or expires > principal.until):
         raise AccountError(
             "your token ends before the one that it is to make",
             field="expires_in",

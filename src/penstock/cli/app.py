@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -75,10 +76,11 @@ class App:
             raise SettingsError("--host and --store are two places to look", remedy="give one of them")
         return ""
 
-    def client(self, *, patient: bool = True) -> AsyncClient:
-        """A client of that host, with the token that is known for it. Raises SettingsError.
+    def client(self, *, token: str | None = None, patient: bool = True) -> AsyncClient:
+        """A client of that host. Raises SettingsError.
 
-        patient: wait a little for one that does not answer.
+        token: in place of the one that is known for it. patient: wait a little for a host that
+        does not answer.
         """
         from penstock.client import AsyncClient
         from penstock.client.credentials import Credentials, usual_file
@@ -86,7 +88,8 @@ class App:
         from penstock.core.policies import Retry
 
         url, environ = self.host, os.environ if self._environ is None else self._environ
-        token = environ.get(TOKEN_VARIABLE, "").strip() or Credentials(usual_file()).token(url)
+        if token is None:
+            token = environ.get(TOKEN_VARIABLE, "").strip() or Credentials(usual_file()).token(url)
         return AsyncClient(
             url,
             token=token,
@@ -150,11 +153,16 @@ class App:
             sys.path.insert(0, folder)
         return Loader(self.scheme(namespace=namespace), values=self.values(), readers=standard_readers())
 
+    def files(self) -> Path | None:
+        """Where the folders of runs are; None for a place that does not last longer than the runs."""
+        folder = self.settings["files"]
+        return None if self.settings["store"] == "memory:" or not folder else Path(folder).expanduser()
+
     def executors(self) -> dict[str, Executor]:
         """Where runs may be executed but here. Nothing is started before there is one."""
-        pool = self.pool()
-        return {pool.name: pool}
+        return {self.pool.name: self.pool}
 
+    @functools.cached_property
     def pool(self) -> Pool:
         """Worker processes, as the settings want them. Raises SettingsError."""
         from penstock.cli.workers import make_pool

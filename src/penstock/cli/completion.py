@@ -60,6 +60,33 @@ def complete_fid(
         return []
 
 
+def complete_flow(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The flows that begin like what was typed."""
+    del parameter
+    import asyncio
+
+    from penstock.cli.flows.desk import opened_flows
+    from penstock.core.errors import PenstockError
+
+    app = context.find_object(App) or App()
+
+    async def look_up() -> list[CompletionItem]:
+        async with opened_flows(app, "", patient=False) as desk:
+            flows = await desk.flows()
+        return [
+            CompletionItem(flow.name, help=flow.description.partition("\n")[0])
+            for flow in flows
+            if flow.name.startswith(incomplete)
+        ]
+
+    try:
+        return asyncio.run(look_up())
+    except PenstockError:
+        return []
+
+
 def complete_kind(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

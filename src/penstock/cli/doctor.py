@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OPTIONAL: Final = {
     "aiohttp": "http.request",
     "cel": "CEL expressions",
+    "crewai": "crews",
     "jinja2": "templates",
     "jsonschema_rs": "the check of inputs against a schema",
     "quickjs": "JavaScript snippets",

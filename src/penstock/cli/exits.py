@@ -9,6 +9,7 @@ from penstock.core.errors import (
     AccountError,
     DocumentError,
     EntryNotFound,
+    HostError,
     InputError,
     PenstockError,
     RetryRefused,
@@ -36,7 +37,8 @@ class Exit(IntEnum):
     CANCELLED = 3
     """The run was cancelled, or stopped before its end."""
     UNREACHABLE = 4
-    """The run, spec or value, or the store that should hold it, was not found or cannot be reached."""
+    """The run, flow, spec or value, or the store or host that should have it, was not found, cannot
+    be reached, or does not let one in."""
 
 
 def of_error(error: PenstockError) -> Exit:
@@ -55,10 +57,19 @@ def of_error(error: PenstockError) -> Exit:
             return Exit.USAGE
         case RunCancelled():
             return Exit.CANCELLED
+        case HostError():
+            return _of_status(error.status)
         case RunNotFound() | EntryNotFound() | StoreError():
             return Exit.UNREACHABLE
         case _:
             return Exit.FAILED
+
+
+def _of_status(status: int) -> Exit:
+    """The exit code for what a host answered; 0: it did not."""
+    if status in (0, 401, 403, 404):
+        return Exit.UNREACHABLE
+    return Exit.USAGE if status in (400, 413, 415, 422) else Exit.FAILED
 
 
 def of_state(state: RunState) -> Exit:

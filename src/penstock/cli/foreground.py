@@ -40,6 +40,7 @@ def run_in_foreground(
             recover=False,
             values_of=app.values_of(store),
             executors=app.executors(),
+            files=app.files(),
         ) as runtime:
             run = await begin(runtime)
             if not quiet and not events and store.durable:

@@ -28,6 +28,33 @@ def read_inputs(source: str | None, pairs: Sequence[str], schema: Mapping[str, A
     return inputs
 
 
+def attached_files(inputs: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with an `Attachment` for each path of a file, where the schema wants a file.
+
+    Raises click.UsageError for a path at which there is none.
+    """
+    from penstock.engine.attachment import Attachment, is_file_list, is_file
+    from penstock.engine.folder import is_reference
+
+    def attached(name: str, value: Any) -> Any:
+        if not isinstance(value, str) or is_reference(value):
+            return value
+        path = Path(value).expanduser()
+        if not path.is_file():
+            raise click.UsageError(f"--set {name}: there is no file `{value}`")
+        return Attachment(path)
+
+    properties = schema.get("properties", {})
+    found = dict(inputs)
+    for name, value in inputs.items():
+        about = properties.get(name, {})
+        if is_file(about):
+            found[name] = attached(name, value)
+        elif is_file_list(about) and isinstance(value, list):
+            found[name] = [attached(name, item) for item in value]
+    return found
+
+
 def _read_source(source: str) -> dict[str, Any]:
     if source == "-":
         text, where = sys.stdin.read(), "stdin"

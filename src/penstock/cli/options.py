@@ -138,6 +138,11 @@ quiet: Final = click.option(
 as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
+def place(command: Command) -> Command:
+    """Where a command looks: a host, or a store."""
+    return host(store(command))
+
+
 def execution(command: Command) -> Command:
     """The options of every command that executes a run in the foreground, as help lists them."""
     for option in (color, debug, progress, values, kinds, store, as_json, quiet):

@@ -7,19 +7,21 @@ from click.shell_completion import CompletionItem
 
 from penstock.cli import options
 from penstock.cli.app import App, pass_app
+from penstock.cli.completion import complete_flow
 from penstock.cli.exits import Exit
 
 
-def _complete_flow(
+def _complete_reference(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Documents and Python files: the shell fills in their names."""
-    del context, parameter
+    """Documents and Python files: the shell fills in their names. Of a host, its flows."""
+    if context.ensure_object(App).host:
+        return complete_flow(context, parameter, incomplete)
     return [CompletionItem(incomplete, type="file")]
 
 
 @click.command()
-@click.argument("reference", metavar="FILE|MODULE:FLOW|NAME", shell_complete=_complete_flow)
+@click.argument("reference", metavar="FILE|MODULE:FLOW|NAME", shell_complete=_complete_reference)
 @click.option("--input", "source", metavar="JSON|@FILE|-", help="All inputs at once; - reads stdin.")
 @click.option("--set", "pairs", metavar="NAME=VALUE", multiple=True, help="One input; may be repeated.")
 @click.option(
@@ -52,7 +54,7 @@ def run(
     With --host, NAME is a flow that the host serves. The host executes the run, and Ctrl-C leaves
     it there; a file that an input asks for (`format: file`) is uploaded.
 
-    The first Ctrl-C cancels the run, a second one leaves it as it is; so does SIGTERM.
+    Without a host, the first Ctrl-C cancels the run, a second one leaves it as it is; so does SIGTERM.
     `penstock runs resume` goes on with a run that was left or whose process was killed.
     """
     from penstock.cli.conducting.conductor import Shown, Wanted, conductor

@@ -35,6 +35,7 @@ class Setting(NamedTuple):
 
 SETTINGS: Final = (
     Setting("store", "where runs are kept: a path, sqlite:///PATH, postgresql://… or memory:"),
+    Setting("files", "where the files of runs are"),
     Setting("host", "the host that is asked in place of the store, such as http://127.0.0.1:8370"),
     Setting("host_ca_file", "certificates to trust that host by, as PEM; empty for the usual ones"),
     Setting("host_insecure", "trust that host whatever its certificate", ("true", "false")),
@@ -151,6 +152,8 @@ class Settings:
             from penstock.store.keys import usual_file
 
             return Value(setting.name, str(usual_file()), "default")
+        if setting.name == "files":
+            return Value(setting.name, _files_of(self["store"]), "default, by the store")
         if setting.name != "store":
             return Value(setting.name, _DEFAULTS.get(setting.name, "auto"), "default")
         if self.project is not None:
@@ -217,11 +220,7 @@ def _text(value: Any, setting: Setting, path: Path) -> str:
         return value
     if isinstance(value, int) and setting.name in _NUMBERS:
         return str(value)
-    if (
-        setting.name in _LISTS
-        and isinstance(value, list)
-        and all(isinstance(one, str) for one in value)
-    ):
+    if setting.name in _LISTS and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ",".join(value)
     raise SettingsError(f"`{setting.name}` in {path} is not text", remedy=f"it is {setting.doc}")
 
@@ -243,7 +242,7 @@ def _anchored(name: str, path: Path, value: str) -> str:
     """A relative path in a settings file counts from the file's own folder."""
     if name == "store":
         return _store_beside(path.parent, value)
-    if name in ("key_file", "host_ca_file"):
+    if name in ("files", "key_file", "host_ca_file"):
         return str(path.parent / value)
     if name == "kinds":
         modules = [module.strip() for module in value.split(",") if module.strip()]
@@ -260,3 +259,13 @@ def _store_beside(folder: Path, store: str) -> str:
     if "://" in store or store.startswith("memory:"):
         return store
     return str(folder / store)
+
+
+def _files_of(store: str) -> str:
+    """Where the files of a store's runs usually are; empty where they do not last."""
+    from penstock.store import usual_files
+
+    try:
+        return str(usual_files(store) or "")
+    except SettingsError:  # the address is told to be wrong by who opens the store
+        return ""

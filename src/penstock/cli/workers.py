@@ -38,17 +38,27 @@ def make_pool(settings: Settings) -> Pool:
 
 
 async def load_flows(
-    loader: Loader, pool: Pool, reference: str, *, name: str = "", every: bool = False, executor: str = ""
+    loader: Loader,
+    pool: Pool,
+    reference: str,
+    *,
+    name: str = "",
+    every: bool = False,
+    executor: str = "",
 ) -> list[Flow]:
     """The flow of a reference, or every one, to be executed by this executor; by its own without one.
 
     Python code that a worker executes is imported there alone. Raises SettingsError or DocumentError.
     """
-    is_code = Path(reference).suffix not in DOCUMENTS and not Path(reference).is_dir()
-    if executor == pool.name and is_code:
+    if executor == pool.name and not _is_document(reference):
         return list(await pool.describe(reference, name=name, every=every))
     found = loader.flows_of(reference) if every else [loader.load(reference, name=name)]
     return [_with_executor(flow, executor, loader) for flow in found]
+
+
+def _is_document(reference: str) -> bool:
+    path = Path(reference)
+    return path.suffix in DOCUMENTS or path.is_dir()
 
 
 def _with_executor(flow: Flow, executor: str, loader: Loader) -> Flow:

@@ -141,6 +141,10 @@ def patch(*path: str, body: Payload) -> Ask:
     return Ask(method="PATCH", path=joined(path), headers=_JSON, body=to_json(body))
 
 
+def put(*path: str, body: Payload) -> Ask:
+    return Ask(method="PUT", path=joined(path), headers=_JSON, body=to_json(body))
+
+
 def delete(*path: str) -> Ask:
     return Ask(method="DELETE", path=joined(path))
 

@@ -67,6 +67,11 @@ def _candidate(message: str, problem: Problem) -> errors.CandidateInvalid:
     )
 
 
+def _account(message: str, problem: Problem) -> errors.AccountError:
+    field = problem.errors[0].pointer.removeprefix("/") if problem.errors else ""
+    return errors.AccountError(message, field=field, remedy=problem.remedy)
+
+
 def _conflict(message: str, problem: Problem) -> errors.StoreConflict:
     return errors.StoreConflict(message, field="revision", remedy=problem.remedy)
 
@@ -95,6 +100,7 @@ _BY_STATUS: Final[Mapping[int, Build]] = {
 _BUILDERS: Final[Mapping[str, Build]] = {
     "document-error": _documents,
     "input-error": _inputs,
+    "account-error": _account,
     "candidate-invalid": _candidate,
     "store-conflict": _conflict,
     **{
@@ -103,6 +109,7 @@ _BUILDERS: Final[Mapping[str, Build]] = {
             errors.PayloadError,
             errors.RunNotFound,
             errors.RunBusy,
+            errors.RetryRefused,
             errors.EntryNotFound,
             errors.LockNotFound,
             errors.LockClosed,

@@ -10,22 +10,28 @@ from penstock.core.payload import Payload
 
 
 class SpecOperations:
-    """Specs of a host's catalogue; for those who may `admin` the host."""
+    """Specs of a host's namespace; for those who may `admin` the host."""
 
     _line: Line
 
     @operation
     def specs(self) -> Steps[list[SpecView]]:
-        """The specs of its namespace, with what the host says of each."""
+        """All of them, with what the host says of each."""
         return (yield from self._line.all(SpecView, get("specs")))
+
+    @operation
+    def spec(self, name: str) -> Steps[SpecView]:
+        """One, by its name or id. Raises EntryNotFound."""
+        return (yield from self._line.fetch(SpecView, get("specs", name)))
 
     @operation
     def apply(
         self, *documents: Payload, namespace: str = "", prune: bool = False, dry_run: bool = False
     ) -> Steps[list[ChangeView]]:
-        """Make the catalogue hold these documents: flows, specs, or lists of specs; all or none.
+        """Make the namespace hold these documents: flows, specs, or lists of specs; all or none.
 
-        prune: delete what the namespace holds besides. dry_run: write nothing, and say what would
+        What was written is served when this returns. namespace: of what names none; a host takes
+        its own alone. prune: delete what else it holds. dry_run: write nothing, and say what would
         be. Raises DocumentError with every problem, StoreConflict for a spec whose `revision` is
         not the current one, Forbidden.
         """
@@ -34,6 +40,6 @@ class SpecOperations:
         return (yield from self._line.all(ChangeView, post("apply", body=body, repeatable=True)))
 
     @operation
-    def delete_spec(self, name: str) -> Steps[None]:
-        """Delete a spec by its name or id. Raises EntryNotFound."""
-        yield from self._line.send(delete("specs", name))
+    def delete_spec(self, name: str) -> Steps[ChangeView]:
+        """Delete one, by its name or id. Raises EntryNotFound."""
+        return (yield from self._line.fetch(ChangeView, delete("specs", name)))

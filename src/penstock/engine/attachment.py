@@ -29,7 +29,7 @@ Fill = Callable[[RunFolder], None]
 """Puts what a run is given into its folder, on a thread. Raises OSError."""
 
 _NAME_BYTES: Final = 200
-_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]')
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]')
 """What no file system can have in a name, some cannot, or what makes a name look like another."""
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
@@ -37,14 +37,15 @@ _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\
 class Attachment(msgspec.Struct, frozen=True):
     """A file that a run is given. It stays where it is; the run gets a copy or a link.
 
-    name: what it is called there; by default as it is now. reference: what whoever launches
-    knows it as, which the run's first event keeps. owned: nobody changes it any more, so that a
-    link is as good as a copy.
+    name: what it is called there; by default as it is now. source: what whoever launches knows it
+    as, and sha256 the digest of what it holds, in hexadecimal; the run's first event keeps both.
+    owned: nobody changes it any more, so that a link is as good as a copy.
     """
 
     path: Path
     name: str = ""
-    reference: str = ""
+    source: str = ""
+    sha256: str = ""
     owned: bool = False
 
 
@@ -55,9 +56,13 @@ class Attached(msgspec.Struct, frozen=True):
     files: dict[str, Attachment]
 
     @property
-    def references(self) -> dict[str, str]:
-        """What whoever launched knows the files as → the references that the flow gets."""
-        return {each.reference: _refer(name) for name, each in self.files.items() if each.reference}
+    def sources(self) -> dict[str, dict[str, str]]:
+        """By the references that the flow gets: where the files came from, as far as that is said."""
+        return {
+            _refer(name): {"source": each.source, "sha256": each.sha256}
+            for name, each in self.files.items()
+            if each.source
+        }
 
     def fill(self, folder: RunFolder) -> None:
         """Put the files into a run's folder. They are on disk when this returns."""
@@ -67,6 +72,17 @@ class Attached(msgspec.Struct, frozen=True):
         _sync(given)
         _sync(folder.place)
         _sync(folder.place.parent)
+
+
+def is_file(schema: Mapping[str, Any]) -> bool:
+    """Whether an input with this schema is a file."""
+    return schema.get("format") == FORMAT or any(map(is_file, schema.get("anyOf", ())))
+
+
+def is_file_list(schema: Mapping[str, Any]) -> bool:
+    """Whether it is a list of files."""
+    items = schema.get("items")
+    return schema.get("type") == "array" and isinstance(items, Mapping) and is_file(items)
 
 
 def attach(inputs: Mapping[str, Any]) -> Attached:
@@ -100,9 +116,7 @@ def taken_over(source: RunFolder, *, given_only: bool) -> Fill | None:
 
     def fill(folder: RunFolder) -> None:
         target = folder.path / side
-        shutil.copytree(
-            source.place / side, target, symlinks=True, ignore=_special, dirs_exist_ok=True
-        )
+        shutil.copytree(source.place / side, target, symlinks=True, ignore=_special, dirs_exist_ok=True)
         for path in (target, *target.rglob("*")):
             if not path.is_symlink():
                 _sync(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.core.duration import Duration
@@ -11,12 +12,11 @@ from penstock.core.errors import NodeError
 from penstock.core.events import NOTES, EventType
 from penstock.core.payload import Payload, normalise
 from penstock.core.ports import Emit, index
+from penstock.engine.folder import is_reference
 from penstock.engine.locks.decision import Check, decide
 from penstock.engine.locks.demand import demand
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from penstock.engine.flow import Flow
     from penstock.engine.kind import Outputs
     from penstock.engine.leases import Leases
@@ -68,7 +68,7 @@ class Reporter:
 
         Raises NodeError for one that leads out of it.
         """
-        return self._run.folder.find(text)
+        return self._run.folder.find(text) if is_reference(text) else Path(text)
 
     @property
     def traceparent(self) -> str:

@@ -74,7 +74,7 @@ class RunFolder:
     @property
     def place(self) -> Path:
         """Where it is, or would be."""
-        name = quote(self.fid, safe="")
+        name = quote(self.fid, safe="") or "%"
         return self._folders.root / (f"%2E{name[1:]}" if name.startswith(".") else name)
 
     @property
@@ -88,12 +88,10 @@ class RunFolder:
         return place
 
     def find(self, text: str) -> Path:
-        """The path that a text names: a reference into this folder, or any other path as it is.
+        """The path that a reference names.
 
-        Raises NodeError for a reference that leads out of the folder, also by a link.
+        Raises NodeError for one that leads out of the folder, also by a link.
         """
-        if not text.startswith(REFERENCE):
-            return Path(text)
         inside = PurePosixPath(text.removeprefix(REFERENCE))
         if inside.is_absolute() or ".." in inside.parts or "\0" in text:
             raise _outside(text)

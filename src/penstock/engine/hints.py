@@ -47,7 +47,7 @@ def schemas_of(hints: Iterable[Any]) -> tuple[list[Schema], dict[str, Schema]]:
     def foreign(kind: type) -> Schema:
         if kind is Duration:
             return {"type": ["string", "number"], "description": "a duration such as 30s or 2h"}
-        if isinstance(kind, type) and issubclass(kind, PurePath):
+        if _is_path(kind):
             return {"type": "string", "format": "path"}
         if _is_pydantic(kind):
             return _pydantic_schema(kind, definitions)
@@ -110,13 +110,17 @@ def description_of(hint: Any) -> str:
 
 
 def _decode(kind: type, value: Any) -> Any:
-    if isinstance(kind, type) and issubclass(kind, PurePath):
+    if _is_path(kind):
         if isinstance(value, str):
             return kind(value)
         raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
     if _is_pydantic(kind):
         return _by_pydantic(kind, value)
     return decode_hook(kind, value)
+
+
+def _is_path(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, PurePath)
 
 
 def _unfit(error: Exception) -> Unfit:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Final, dataclass_transform, get_type_hints
 
 from penstock.core.payload import Payload
 from penstock.core.policies import Join
@@ -29,6 +29,13 @@ Inputs = Mapping[str, Payload]
 
 Outputs = Mapping[str, Payload] | None
 """What is sent: out-port → payload, or an `Emit` of several. None sends nothing."""
+
+
+Relayed = tuple[str, Payload]
+"""By which out-port a relay sends, and what."""
+
+NOTHING: Final[Relayed] = ("", None)
+"""What a relay answers that sends nothing."""
 
 
 class FieldError(ValueError):
@@ -173,6 +180,23 @@ class Action(Node):
     if TYPE_CHECKING:
 
         def run(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Relay(Action):
+    """An action that sends each payload on by one of its ports, or sends nothing.
+
+    `relay(self, payload)` says by which port, and what; `NOTHING` sends nothing. Where a process
+    has no more to do than to pass one payload from node to node, it is asked directly, which
+    saves the mappings that `run` takes and returns.
+    """
+
+    if TYPE_CHECKING:
+
+        def relay(self, payload: Payload) -> Relayed: ...
+
+    def run(self, inputs: Inputs) -> Outputs:
+        port, payload = self.relay(inputs["in"])
+        return {port: payload} if port else None
 
 
 class Control(Node):

@@ -227,7 +227,7 @@ class LiveRun:
 
     def _look_whether_waiting(self) -> None:
         self._looking = False
-        if self.busy or self.unstarted or self.waiting or not self._asleep:
+        if self.busy or self.unstarted or self.waiting or not self._asleep or self.locks.undelivered:
             return
         until = self.wake_at
         if until is not None and until - self.clock.now() < WAIT_SECONDS:

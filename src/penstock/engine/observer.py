@@ -78,10 +78,14 @@ class Observer:
     ) -> None:
         """It is over, and what it held is released."""
 
-    def process_answered(
-        self, trigger: Subject, seconds: float, error: Error | None, trace: str
-    ) -> None:
-        """A root process of nothing but plain pure nodes is over, which is all one hears of it."""
+    def process_answered(self, trigger: Subject, seconds: float, trace: str) -> None:
+        """A root process of nothing but plain pure nodes completed, which is all one hears of it.
+
+        There may be very many of them: where nobody hears of this, they do without a clock.
+        """
+
+    def process_failed(self, trigger: Subject, seconds: float, error: Error, trace: str) -> None:
+        """Such a process failed."""
 
     def child_began(self, subject: Subject, path: str, flow: str) -> None:
         """A control node calls: a child process begins. flow: the one it calls, or empty."""

@@ -13,7 +13,7 @@ from penstock.engine.locks.candidate import WORD as CANDIDATE
 
 if TYPE_CHECKING:
     from penstock.engine.execution import Execution
-    from penstock.engine.locks.submissions import Submissions
+    from penstock.engine.locks.carrier import Carrier
     from penstock.engine.recovery import Recovery
     from penstock.engine.runtime import Runtime
 
@@ -34,13 +34,13 @@ class Ownership:
         recovery: Recovery,
         *,
         executions: Mapping[str, Execution],
-        submissions: Submissions,
+        carrier: Carrier,
         take_all: bool,
     ) -> None:
         self._runtime = runtime
         self._recovery = recovery
         self._executions = executions
-        self._submissions = submissions
+        self._carrier = carrier
         self._take_all = take_all
         self._lost: set[str] = set()
         self._following = False
@@ -59,7 +59,7 @@ class Ownership:
                 self._runtime.own(self._runtime.cancel(fid, reason), f"penstock:cancel:{fid}")
             elif word == CANDIDATE:
                 # Waited for: the word is kept until the candidate is in the run's journal.
-                await self._submissions.deliver(fid, signal)
+                await self._carrier.deliver(fid, signal)
 
     async def _follow_shifts(self) -> None:
         async for shift in self._runtime.store.shifts():

@@ -34,6 +34,7 @@ from penstock.engine.journal import Committer, Journal, Written
 from penstock.engine.launching import Beginning, Launching
 from penstock.engine.leases import Leases
 from penstock.engine.live import no_probe
+from penstock.engine.locks.carrier import Carrier
 from penstock.engine.locks.initial import Given, given
 from penstock.engine.locks.submissions import FoundLock, Submissions, submission
 from penstock.engine.observer import Observer
@@ -110,12 +111,13 @@ class Runtime:
         self._recovery = Recovery(self)
         self._recover = recover
         self._executions: dict[str, Execution] = {}
-        self.submissions = Submissions(self, executions=self._executions, recovery=self._recovery)
+        carrier = Carrier(self, executions=self._executions, recovery=self._recovery)
+        self._submissions = Submissions(self, executions=self._executions, carrier=carrier)
         self._ownership = Ownership(
             self,
             self._recovery,
             executions=self._executions,
-            submissions=self.submissions,
+            carrier=carrier,
             take_all=recover,
         )
         self._launching = Launching(self, recovery=self._recovery, ownership=self._ownership)
@@ -199,7 +201,7 @@ class Runtime:
         attachment cannot be put there.
         """
         attached = attach(inputs or {})
-        references = attached.references
+        sources = attached.sources
         return await self._launching.begin(
             flow,
             Beginning(
@@ -208,7 +210,7 @@ class Runtime:
                 launcher=launcher,
                 key=key,
                 trace=trace,
-                facts={"attached": references} if references else {},
+                facts={"attached": sources} if sources else {},
                 fill=attached.fill if attached.files else None,
             ),
         )
@@ -341,11 +343,11 @@ class Runtime:
 
     async def locks(self, fid: str) -> list[LockRecord]:
         """All locks of a run and its children, in the order they were opened. Raises RunNotFound."""
-        return await self.submissions.locks(fid)
+        return await self._submissions.locks(fid)
 
     async def open_locks(self, query: RunQuery = EVERY_RUN) -> list[FoundLock]:
         """The open locks of the runs that a query asks for, newest runs first."""
-        return await self.submissions.open_locks(query)
+        return await self._submissions.open_locks(query)
 
     async def submit(
         self, fid: str, lid: str, value: Any, *, by: str = "", id: str = ""  # noqa: A002
@@ -360,7 +362,7 @@ class Runtime:
         """
         self.refuse_closed()
         self._ownership.follow()
-        return await self.submissions.submit(fid, submission(lid, value, by=by, id=id))
+        return await self._submissions.submit(fid, submission(lid, value, by=by, id=id))
 
     # --- ending and going on ------------------------------------------------------
 

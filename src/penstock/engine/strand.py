@@ -139,6 +139,10 @@ class Context(Reporter):
         except Failure as failure:
             raise failure.error.to_exception() from failure.cause
 
+    def below(self, name: str) -> Context:
+        """The context of what happens inside a step: its operations are named below it."""
+        return Context(self._run, self._resources, path=f"{self._path}{name}/")
+
     def conceal(self, *secrets: str) -> None:
         """Mask these texts in all that the run records from now on."""
         hidden = Redactor(secrets)

@@ -146,6 +146,15 @@ class Access:
             )
         return await self.enter(request, issued)
 
+    async def log_in_with_token(self, request: Request, text: str) -> tuple[Principal, Headers]:
+        """Open a session with an API token, which it ends with. Raises as `log_in` does."""
+        await self.require_own_page(request, ANONYMOUS)
+        with _told():
+            issued = await self._auth.logins.login_by_token(
+                text, address=address_of(request), agent=agent_of(request)
+            )
+        return await self.enter(request, issued)
+
     async def confirm(self, request: Request, user: User, password: str) -> None:
         """Make sure that who asks knows the password of a user. Raises Refused with 401 or 429."""
         with _told():

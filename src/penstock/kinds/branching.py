@@ -10,11 +10,11 @@ import msgspec
 from penstock.core.payload import Payload
 from penstock.core.policies import Join
 from penstock.core.ports import Port, Ports, family, index
-from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
+from penstock.engine.kind import NOTHING, Action, FieldError, Inputs, Outputs, Relay, Relayed, field
 from penstock.kinds.languages.cel import Expression, Scope, needed_functions
 
 
-class If(Action, kind="if", aliases=("control.if",), pure=True, normalised=True):
+class If(Relay, kind="if", aliases=("control.if",), pure=True, normalised=True):
     """Send the payload one way or the other.
 
     Config: when, a CEL condition over `self`, the payload. Without it the payload decides:
@@ -52,9 +52,8 @@ class If(Action, kind="if", aliases=("control.if",), pure=True, normalised=True)
         except ValueError as error:
             raise FieldError("when", str(error)) from error
 
-    def run(self, inputs: Inputs) -> Outputs:
-        payload = inputs["in"]
-        return {"true" if self._holds(payload) else "false": payload}
+    def relay(self, payload: Payload) -> Relayed:
+        return "true" if self._holds(payload) else "false", payload
 
     def _holds(self, payload: Payload) -> bool:
         if self.condition is None:
@@ -69,7 +68,7 @@ class Case(msgspec.Struct, forbid_unknown_fields=True):
     port: str
 
 
-class Switch(Action, kind="switch", aliases=("control.switch",), pure=True, normalised=True):
+class Switch(Relay, kind="switch", aliases=("control.switch",), pure=True, normalised=True):
     """Send the payload to the port of the first case that holds.
 
     Config: match, a list of cases, each with `when`, a CEL condition over `self`, and `port`.
@@ -116,11 +115,10 @@ class Switch(Action, kind="switch", aliases=("control.switch",), pure=True, norm
         self.cases = cases
         self._functions = needed_functions(condition for condition, _ in cases)
 
-    def run(self, inputs: Inputs) -> Outputs:
-        payload = inputs["in"]
+    def relay(self, payload: Payload) -> Relayed:
         scope = Scope(payload, self._functions)
-        port = next((port for condition, port in self.cases if condition.holds(scope)), None)
-        return None if port is None else {port: payload}
+        port = next((port for condition, port in self.cases if condition.holds(scope)), "")
+        return (port, payload) if port else NOTHING
 
 
 class Merge(Action, kind="merge", aliases=("control.merge",), pure=True, normalised=True):
@@ -158,7 +156,7 @@ class Merge(Action, kind="merge", aliases=("control.merge",), pure=True, normali
         return {"out": came[0]} if came else None
 
 
-class Nop(Action, kind="nop", aliases=("control.nop",), pure=True, normalised=True):
+class Nop(Relay, kind="nop", aliases=("control.nop",), pure=True, normalised=True):
     """Take a payload and do nothing.
 
     It sends nothing, so that its branch ends here and adds nothing to the response.
@@ -175,8 +173,8 @@ class Nop(Action, kind="nop", aliases=("control.nop",), pure=True, normalised=Tr
     in_ports: ClassVar[Ports] = {"in": Port(doc="anything", default=None)}
     out_ports: ClassVar[Ports] = {}
 
-    def run(self, inputs: Inputs) -> Outputs:  # noqa: ARG002 - that is its nature
-        return None
+    def relay(self, payload: Payload) -> Relayed:  # noqa: ARG002 - that is its nature
+        return NOTHING
 
 
 def _condition(when: str | bool) -> Expression:

@@ -19,17 +19,25 @@ from penstock.core.errors import NodeError
 from penstock.core.json_text import JsonError, parse_json
 from penstock.core.payload import Payload, to_json
 from penstock.core.ports import Port, Ports
+from penstock.engine.context import NodeContext
+from penstock.engine.folder import is_reference
 from penstock.engine.kind import Action, FieldError, Inputs, Outputs
 
 _MODE: Final = re.compile(r"0?[0-7]{3,4}")
 _LONGEST_PATH: Final = 4096
 """Characters; no system that Penstock runs on takes more bytes."""
-_PATH: Final = Port(str, "relative to the working directory of Penstock; `~` is the home folder")
+_PATH: Final = Port(
+    str,
+    "relative to the working directory of Penstock; `~` is the home folder, and `run:` the run's own",
+)
 _WHEN: Final = Port(doc="when to start; the payload is not used", default=None)
 
 
 class FileRead(Action, kind="file.read"):
     """Read a file whole.
+
+    A path that begins with `run:` is in the run's own folder: `run:in/report.pdf` is a file that
+    the run was given.
 
     Config: path; decode is `text` (the default), `bytes`, or `json` (the data that the file
     says); encoding (of text, default utf-8); max_size_bytes (default 64 MiB).
@@ -56,22 +64,22 @@ class FileRead(Action, kind="file.read"):
     def check(self) -> None:
         _check_encoding(self.encoding)
 
-    def run(self, inputs: Inputs) -> Outputs:
-        path = _path(inputs["path"])
-        with _told("read", path):
-            _refuse_special(path)
+    def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
+        path, shown = _path(inputs["path"], ctx)
+        with _told("read", shown):
+            _refuse_special(path, shown)
             with path.open("rb") as file:
                 data = file.read(self.max_size_bytes + 1)
         if len(data) > self.max_size_bytes:
             raise NodeError(
-                f"`{path}` is longer than {self.max_size_bytes:,} bytes",
+                f"`{shown}` is longer than {self.max_size_bytes:,} bytes",
                 code="file.size",
-                details={"path": str(path), "max_size_bytes": self.max_size_bytes},
+                details={"path": shown, "max_size_bytes": self.max_size_bytes},
                 remedy="raise `max_size_bytes`, or pass the path on instead of the content",
             )
-        return {"content": self._payload(data, path)}
+        return {"content": self._payload(data, shown)}
 
-    def _payload(self, data: bytes, path: Path) -> Payload:
+    def _payload(self, data: bytes, path: str) -> Payload:
         if self.decode == "bytes":
             return data
         try:
@@ -84,7 +92,7 @@ class FileRead(Action, kind="file.read"):
             reason = f"it is not JSON: {error}"
             remedy = "correct the file, or set `decode: text`"
             cause = error
-        message, details = f"cannot read `{path}`: {reason}", {"path": str(path)}
+        message, details = f"cannot read `{path}`: {reason}", {"path": path}
         raise NodeError(message, code="file.decode", details=details, remedy=remedy) from cause
 
 
@@ -93,15 +101,17 @@ class FileWrite(Action, kind="file.write"):
 
     The content goes to a new file in the same folder, is forced to disk, and then takes the
     place of the old file: readers see the old content or the new, never a part, whatever
-    crashes. A symbolic link stays one; its target is replaced.
+    crashes. A symbolic link stays one; its target is replaced. A path that begins with `run:` is
+    in the run's own folder; what is in its folder `out`, such as `run:out/report.json`, is offered
+    for download.
 
     Config: path; content (text, bytes, or data, which is written as JSON); encoding (of text,
     default utf-8); append (true adds to the end instead, which is not atomic and which a
     repetition after a crash does twice); parents (true makes missing folders); mode (the
     permissions as octal text, such as "0640"; default those of the old file).
 
-    Ports: path, content → path (absolute), size_bytes (what was written). `in` only says when:
-    its payload is not used.
+    Ports: path, content → path (absolute, or with `run:` as it came), size_bytes (what was
+    written). `in` only says when: its payload is not used.
 
     Errors: `file.missing` (the folder), `file.permission`, `file.full`, `file.special`, ….
 
@@ -124,7 +134,7 @@ class FileWrite(Action, kind="file.write"):
         "content": Port(doc="text, bytes, or data as JSON"),
     }
     out_ports: ClassVar[Ports] = {
-        "path": Port(str, "where the file is, absolute"),
+        "path": Port(str, "where the file is, absolute or `run:…`"),
         "size_bytes": Port(int, "how much was written"),
     }
 
@@ -134,20 +144,20 @@ class FileWrite(Action, kind="file.write"):
             message = f'`{self.mode}` is no mode; write it as octal digits, such as "0640"'
             raise FieldError("mode", message)
 
-    def run(self, inputs: Inputs) -> Outputs:
-        path = _path(inputs["path"])
-        data = self._bytes(inputs["content"], path)
+    def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
+        path, shown = _path(inputs["path"], ctx)
+        data = self._bytes(inputs["content"], shown)
         mode = int(self.mode, 8) if self.mode else None
-        with _told("write", path):
+        with _told("write", shown):
             # The target of a link, so that the link itself is not replaced.
             path = path.resolve()
             if self.parents:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_special(path, missing_ok=True)
+            _refuse_special(path, shown, missing_ok=True)
             (_append if self.append else _replace)(path, data, mode)
-        return {"path": str(path), "size_bytes": len(data)}
+        return {"path": shown if is_reference(shown) else str(path), "size_bytes": len(data)}
 
-    def _bytes(self, content: Payload, path: Path) -> bytes:
+    def _bytes(self, content: Payload, path: str) -> bytes:
         if isinstance(content, bytes):
             return content
         if not isinstance(content, str):
@@ -197,7 +207,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _refuse_special(path: Path, *, missing_ok: bool = False) -> None:
+def _refuse_special(path: Path, shown: str, *, missing_ok: bool = False) -> None:
     """Folders, devices and pipes: reading may never end, and replacing would destroy them."""
     try:
         found = path.stat().st_mode
@@ -209,14 +219,15 @@ def _refuse_special(path: Path, *, missing_ok: bool = False) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(found):
         raise NodeError(
-            f"`{path}` is a device, a socket or a pipe, not a file",
+            f"`{shown}` is a device, a socket or a pipe, not a file",
             code="file.special",
-            details={"path": str(path)},
+            details={"path": shown},
             remedy="name a file; a `shell.exec` node can speak with devices and pipes",
         )
 
 
-def _path(payload: Payload) -> Path:
+def _path(payload: Payload, ctx: NodeContext) -> tuple[Path, str]:
+    """The path that a payload names, and what to call it: a reference tells nothing of this machine."""
     if not isinstance(payload, str) or not payload or "\0" in payload:
         raise NodeError(
             f"{payload!r:.80} is no path", code="file.path", remedy="send text to the port `path`"
@@ -228,11 +239,14 @@ def _path(payload: Payload) -> Path:
             remedy="look whether the content of a file came instead of its path",
         )
     try:
-        return Path(payload).expanduser()
+        if is_reference(payload):
+            return ctx.path(payload), payload
+        path = Path(payload).expanduser()
     except RuntimeError as error:
         raise NodeError(
             f"`{payload}`: {error}", code="file.path", remedy="write the whole path"
         ) from error
+    return path, str(path)
 
 
 def _check_encoding(name: str) -> None:
@@ -261,7 +275,7 @@ _NO_FOLDER: Final = ("file.missing", "its folder does not exist", "make it, or s
 
 
 @contextmanager
-def _told(action: str, path: Path) -> Iterator[None]:
+def _told(action: str, path: str) -> Iterator[None]:
     """Inside, every OSError becomes a NodeError that names the path and the reason."""
     try:
         yield
@@ -273,6 +287,6 @@ def _told(action: str, path: Path) -> Iterator[None]:
         raise NodeError(
             f"cannot {action} `{path}`: {reason}",
             code=code,
-            details={"path": str(path)},
+            details={"path": path},
             remedy=remedy.format(cwd=Path.cwd()),
         ) from error

@@ -7,11 +7,12 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from penstock.core.ports import Port, Ports
-from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
+from penstock.core.payload import Payload
+from penstock.engine.kind import FieldError, Relay, Relayed, field
 from penstock.kinds.languages import Options, Program, find_language
 
 
-class Snippet(Action, kind="snippet", pure=True, normalised=True):
+class Snippet(Relay, kind="snippet", pure=True, normalised=True):
     """Answer a payload with what a few lines of code make of it.
 
     Config: language and code; a mistake in the code is found when the document is read.
@@ -83,6 +84,6 @@ class Snippet(Action, kind="snippet", pure=True, normalised=True):
         except ValueError as error:
             raise FieldError("code", f"the {self.language} code cannot be used: {error}") from error
 
-    def run(self, inputs: Inputs) -> Outputs:
+    def relay(self, payload: Payload) -> Relayed:
         assert self.program is not None, "a node is checked before it runs"
-        return {"out": self.program(inputs["in"])}
+        return "out", self.program(payload)

@@ -40,25 +40,64 @@ class Incoming(Protocol):
     def drop(self) -> None: ...
 
 
+class Section:
+    """The headers of a request. lines: names and values as received, bytes and in their order.
+
+    A client says the same again and again: while it does, its requests share one section.
+    """
+
+    __slots__ = ("_fields", "lines")
+
+    def __init__(self, lines: RawHeaders = ()) -> None:
+        self.lines = lines
+        self._fields: dict[str, str | list[str]] | None = None
+
+    @property
+    def fields(self) -> dict[str, str | list[str]]:
+        """The headers by name in lower case; a list where a name came more than once.
+
+        Made when first asked for, then kept: who gives it away gives a copy. One with lists
+        is not kept, because a copy would share them.
+        """
+        return self._fields or self._read()
+
+    def _read(self) -> dict[str, str | list[str]]:
+        fields: dict[str, str | list[str]] = {}
+        repeated = False
+        for raw_name, raw_value in self.lines:
+            name = _KNOWN_NAMES.get(raw_name) or raw_name.decode("latin-1").lower()
+            value = raw_value.decode("latin-1").rstrip(" \t")
+            if name not in fields:
+                fields[name] = value
+                continue
+            repeated = True
+            if isinstance(found := fields[name], list):
+                found.append(value)
+            else:
+                fields[name] = [found, value]
+        if not repeated:
+            self._fields = fields
+        return fields
+
+
 class Request:
     """What a client asks.
 
-    method: in capitals, as sent. headers: the pairs as received, bytes and in their order.
-    version: `1.0` or `1.1`. peer: the client. body_now: the whole body when it has come with
-    the head, as a small one does (b"" when there is none); None when it must be waited for
+    method: in capitals, as sent. raw_target: what follows it in the first line. section: the
+    headers. version: `1.0` or `1.1`. peer: the client. body_now: the whole body when it has come
+    with the head, as a small one does (b"" when there is none); None when it must be waited for
     or decoded, then it comes from `incoming`. keep_alive: whether the connection may be used
     for another request.
     """
 
     __slots__ = (
-        "_fields",
-        "_target",
         "body_now",
-        "headers",
         "incoming",
         "keep_alive",
         "method",
         "peer",
+        "raw_target",
+        "section",
         "version",
     )
 
@@ -66,19 +105,18 @@ class Request:
         self,
         method: str,
         target: bytes,
-        headers: RawHeaders = (),
+        section: Section = Section(),  # noqa: B008 - immutable, as the peer is
         body: bytes = b"",
         version: str = "1.1",
-        peer: Peer = Peer(),  # noqa: B008 - immutable
+        peer: Peer = Peer(),  # noqa: B008
     ) -> None:
         self.method = method
-        self.headers = headers
+        self.raw_target = target
+        self.section = section
         self.version = version
         self.peer = peer
         self.keep_alive = True
         self.body_now: bytes | None = body
-        self._target = target
-        self._fields: dict[str, str | list[str]] | None = None
         self.incoming: Incoming | None = None
 
     def attach(self, incoming: Incoming) -> None:
@@ -93,17 +131,17 @@ class Request:
     @property
     def target(self) -> str:
         """What follows the method in the request's first line, as sent."""
-        return self._target.decode("latin-1")
+        return self.raw_target.decode("latin-1")
 
     @property
     def raw_path(self) -> str:
         """The path as sent, without the query: a `%2F` in it is still told from a `/`."""
-        return _origin_form(self._target).partition(b"?")[0].decode("latin-1")
+        return _origin_form(self.raw_target).partition(b"?")[0].decode("latin-1")
 
     @property
     def path(self) -> str:
         """The path, decoded from percent-encoding and UTF-8 (what is neither becomes U+FFFD)."""
-        path = _origin_form(self._target).partition(b"?")[0]
+        path = _origin_form(self.raw_target).partition(b"?")[0]
         if b"%" in path:
             path = unquote_to_bytes(path)
         return path.decode("utf-8", "replace")
@@ -111,7 +149,7 @@ class Request:
     @property
     def query(self) -> str:
         """What follows the `?`, as sent."""
-        return self._target.partition(b"?")[2].decode("latin-1")
+        return self.raw_target.partition(b"?")[2].decode("latin-1")
 
     @property
     def scheme(self) -> str:
@@ -121,35 +159,24 @@ class Request:
     @property
     def host(self) -> str:
         """The host that the client asked for, with a port where it named one; "" when it did not."""
-        if not self._target.startswith(b"/") and b"://" in self._target:  # it outranks the header
-            authority = self._target.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
+        if not self.raw_target.startswith(b"/") and b"://" in self.raw_target:  # it outranks the header
+            authority = self.raw_target.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
             return authority.rpartition(b"@")[2].decode("latin-1")
         return self.header("host")
 
     @property
-    def fields(self) -> dict[str, str | list[str]]:
-        """The headers by name in lower case; a list where a name came more than once.
+    def headers(self) -> RawHeaders:
+        """Names and values of the headers as received, bytes and in their order."""
+        return self.section.lines
 
-        Made when first asked for, then kept. Whoever gives it away may keep it: the server
-        does not write to it.
-        """
-        fields = self._fields
-        if fields is None:
-            fields = self._fields = {}
-            for raw_name, raw_value in self.headers:
-                name = _KNOWN_NAMES.get(raw_name) or raw_name.decode("latin-1").lower()
-                value = raw_value.decode("latin-1").rstrip(" \t")
-                if name not in fields:
-                    fields[name] = value
-                elif isinstance(found := fields[name], list):
-                    found.append(value)
-                else:
-                    fields[name] = [found, value]
-        return fields
+    @property
+    def fields(self) -> dict[str, str | list[str]]:
+        """The headers by name in lower case; see `Section.fields`."""
+        return self.section.fields
 
     def header(self, name: str, default: str = "") -> str:
         """The value of a header, by its name in lower case; several are joined by commas."""
-        value = self.fields.get(name, default)
+        value = self.section.fields.get(name, default)
         return value if isinstance(value, str) else ", ".join(value)
 
     async def body(self) -> bytes:

@@ -11,7 +11,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from penstock.core.errors import RequestRefused
 from penstock.server.body import Body
 from penstock.server.limits import Limits
-from penstock.server.messages import Peer, Request
+from penstock.server.messages import Peer, Request, Section
 
 _HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?")
 _METHODS: Final = {
@@ -46,7 +46,6 @@ class RequestReader:
         "_advanced",
         "_chunks",
         "_hearer",
-        "_host",
         "_left",
         "_limits",
         "_modest_bytes",
@@ -54,6 +53,7 @@ class RequestReader:
         "_parser",
         "_peer",
         "_request",
+        "_section",
         "_target",
         "_upgrading",
         "begun",
@@ -70,7 +70,7 @@ class RequestReader:
         self._modest_bytes = min(limits.head_bytes, limits.target_bytes)  # no head of these is too large
         self._peer = peer
         self._left = sys.maxsize if limits.requests is None else limits.requests
-        self._host = b""
+        self._section = Section()
         self._target = b""
         self._pairs: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
@@ -116,19 +116,17 @@ class RequestReader:
         self._pairs.append((name, value))
 
     def on_headers_complete(self) -> None:
-        parser, pairs, limits = self._parser, self._pairs, self._limits
+        parser = self._parser
         version = parser.get_http_version()
         self._left -= 1
+        section = self._section
+        if version != "1.1" or self.unparsed > self._modest_bytes or self._pairs != section.lines:
+            section = self._checked(version)
         method = parser.get_method()
         request = Request(
-            _METHODS.get(method) or method.decode(), self._target, pairs, b"", version, self._peer
+            _METHODS.get(method) or method.decode(), self._target, section, b"", version, self._peer
         )
         request.keep_alive = self._left > 0 and parser.should_keep_alive()
-        if version != "1.1" or self.unparsed > self._modest_bytes or len(pairs) > limits.header_count:
-            self._check_head(request)
-        hosts = [value for name, value in pairs if len(name) == 4 and name.lower() == b"host"]
-        if len(hosts) != 1 or hosts[0] != self._host:
-            self._check_hosts(hosts, version)
         self._upgrading = parser.should_upgrade()
         self._request = request
         self._target, self._pairs = b"", []
@@ -162,7 +160,8 @@ class RequestReader:
 
     # Heads.
 
-    def _check_head(self, request: Request) -> None:
+    def _checked(self, version: str) -> Section:
+        """The section of a head that says something new, or other things than those in a section."""
         limits = self._limits
         if len(self._pairs) > limits.header_count:
             raise RequestRefused(431, f"there are more than {limits.header_count} headers")
@@ -170,8 +169,13 @@ class RequestReader:
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._pairs)
         if len(self._target) > limits.target_bytes or size > limits.head_bytes:
             self._refuse_head()
-        if request.version != "1.1" and request.version != "1.0":
+        if version != "1.1" and version != "1.0":
             raise RequestRefused(505, "HTTP/1.1 and HTTP/1.0 are spoken here")
+        self._check_host(version)
+        section = Section(self._pairs)
+        if version == "1.1":  # of which more is asked: what is good for 1.0 may not do for the next
+            self._section = section
+        return section
 
     def _refuse_head(self) -> None:
         limits = self._limits
@@ -179,7 +183,8 @@ class RequestReader:
             raise RequestRefused(414, f"the target is longer than {limits.target_bytes} bytes")
         raise RequestRefused(431, f"the headers are larger than {limits.head_bytes} bytes")
 
-    def _check_hosts(self, hosts: list[bytes], version: str) -> None:
+    def _check_host(self, version: str) -> None:
+        hosts = [value for name, value in self._pairs if len(name) == 4 and name.lower() == b"host"]
         if len(hosts) > 1:
             raise RequestRefused(400, "there is more than one header Host")
         if not hosts:
@@ -187,8 +192,6 @@ class RequestReader:
                 raise RequestRefused(400, "the header Host is missing")
         elif not _HOST.fullmatch(hosts[0].rstrip(b" \t")):
             raise RequestRefused(400, "the header Host names no host")
-        else:
-            self._host = hosts[0]
 
     # Bodies.
 

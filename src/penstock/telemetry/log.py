@@ -67,11 +67,8 @@ class Log(Observer):
             facts = _of_process(process) | _took(seconds) | _why(error)
             _tell(self._process, logging.ERROR, "process failed", facts)
 
-    def process_answered(
-        self, trigger: Subject, seconds: float, error: Error | None, trace: str
-    ) -> None:
-        if error is not None:
-            self.process_ended(trigger, Outcome.FAILED, seconds, error)
+    def process_failed(self, trigger: Subject, seconds: float, error: Error, trace: str) -> None:
+        self.process_ended(trigger, Outcome.FAILED, seconds, error)
 
     def attempt_ended(
         self,
@@ -164,11 +161,8 @@ class DetailedLog(Log):
             facts = _of_process(process) | _took(seconds)
             _tell(self._process, logging.DEBUG, f"process {outcome}", facts)
 
-    def process_answered(
-        self, trigger: Subject, seconds: float, error: Error | None, trace: str
-    ) -> None:
-        outcome = Outcome.COMPLETED if error is None else Outcome.FAILED
-        self.process_ended(trigger, outcome, seconds, error)
+    def process_answered(self, trigger: Subject, seconds: float, trace: str) -> None:
+        self.process_ended(trigger, Outcome.COMPLETED, seconds, None)
 
     def attempt_began(self, subject: Subject, node: str, kind: str, attempt: int) -> None:
         facts = {"kind": kind, "attempt": attempt}

@@ -141,19 +141,22 @@ class Metrics(Observer):
         found.outcomes[outcome] += 1
         found.others.add(seconds)
 
-    def process_answered(
-        self, trigger: Subject, seconds: float, error: Error | None, trace: str
-    ) -> None:
+    def process_answered(self, trigger: Subject, seconds: float, trace: str) -> None:
         # Each request comes by here: the trigger's own subject is the key, as it is.
         found = self.processes.get(trigger)
         if found is None:
             found = self._of_trigger(trigger)
-        if error is None and seconds <= _INSTANT:
+        if seconds <= _INSTANT:
             found.instant += 1
             found.instant_seconds += seconds
         else:
-            found.outcomes[Outcome.COMPLETED if error is None else Outcome.FAILED] += 1
+            found.outcomes[Outcome.COMPLETED] += 1
             found.others.add(seconds)
+
+    def process_failed(self, trigger: Subject, seconds: float, error: Error, trace: str) -> None:
+        found = self._of_trigger(trigger)
+        found.outcomes[Outcome.FAILED] += 1
+        found.others.add(seconds)
 
     def _of_trigger(self, subject: Subject) -> Processes:
         key = bounded(self.processes, (subject.namespace, subject.name, ""))

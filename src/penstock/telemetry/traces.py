@@ -67,10 +67,14 @@ class Traces(Observer):
     ) -> None:
         self._leave((process.fid, "process"), outcome, error)
 
-    def process_answered(
-        self, trigger: Subject, seconds: float, error: Error | None, trace: str
-    ) -> None:
-        # It is over already. Nothing in it could have asked for its context.
+    def process_answered(self, trigger: Subject, seconds: float, trace: str) -> None:
+        self._tell_past(trigger, seconds, None, trace)
+
+    def process_failed(self, trigger: Subject, seconds: float, error: Error, trace: str) -> None:
+        self._tell_past(trigger, seconds, error, trace)
+
+    def _tell_past(self, trigger: Subject, seconds: float, error: Error | None, trace: str) -> None:
+        """A span of a process that is over. Nothing in it could have asked for its context."""
         now = time.time_ns()
         span = self._tracer.start_span(
             trigger.name,

@@ -12,7 +12,7 @@ from penstock.engine.kind import Trigger
 from penstock.engine.observer import Observer, Subject
 from penstock.kinds.http.listener import Listener
 from penstock.kinds.http.webhook import Webhook
-from penstock.server.messages import Peer, Request, Response
+from penstock.server.messages import Peer, Request, Response, Section
 from penstock.testing.clock import FakeClock
 
 T = TypeVar("T")
@@ -48,13 +48,11 @@ class FakeContext:
         self.submitted: list[tuple[Any, str]] = []
         self.warnings: list[tuple[str, dict[str, Any]]] = []
         self.tasks: list[asyncio.Task[Any]] = []
+        self.at_once: Mapping[str, Graph] = {}  # everything goes the long way, where it can be looked at
         self._shared = {} if shared is None else shared
 
     def linked(self, port: str) -> bool:
         return port in self.ports
-
-    def at_once(self, port: str) -> None:
-        """Everything goes the long way here, where it can be looked at."""
 
     def begin(
         self, port: str, payload: Any, *, fails: Callable[[Any], bool] | None = None, trace: str = ""
@@ -111,7 +109,7 @@ def request(
     method: str = "GET", target: str = "/", headers: Mapping[str, str] | None = None, body: bytes = b""
 ) -> Request:
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
-    return Request(method, target.encode(), pairs, body, "1.1", PEER)
+    return Request(method, target.encode(), Section(pairs), body, "1.1", PEER)
 
 
 async def answer(

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from penstock.core.errors import RequestRefused
 from penstock.kinds.http.payload import decode_body, payload_of
-from penstock.server.messages import Peer, Request
+from penstock.server.messages import Peer, Request, Section
 
 PEER = Peer("127.0.0.1", 4242)
 
 
 def seen(target: str = "/", *headers: tuple[str, str], body: bytes = b"", method: str = "GET") -> Any:
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-    return payload_of(Request(method, target.encode(), pairs, body, "1.1", PEER), body)
+    return payload_of(Request(method, target.encode(), Section(pairs), body, "1.1", PEER), body)
 
 
 def refused(data: bytes, content_type: str) -> tuple[int, str]:
@@ -43,7 +43,7 @@ def test_a_request_is_a_mapping() -> None:
 
 
 def test_the_protocol_names_its_version() -> None:
-    request = Request("GET", b"/", (), b"", "1.0")
+    request = Request("GET", b"/", version="1.0")
 
     assert payload_of(request, b"")["protocol"] == "HTTP/1.0"
 

@@ -1,16 +1,66 @@
-"""From what a document says of a crew to the framework's objects."""
+"""From documents to crews: a flow of what one says, and the framework's objects for a run."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penstock.agents.crewai.framework import load
+import msgspec
+
+from penstock.agents.crewai.document import read_crew, tools_of
+from penstock.agents.crewai.flow import CrewFlow
+from penstock.agents.crewai.framework import load, require
 from penstock.agents.crewai.spec import AgentSpec, CrewSpec, ModelSpec, Process, TaskSpec
-from penstock.core.errors import PenstockError, SettingsError
+from penstock.core.duration import Duration
+from penstock.core.errors import DocumentError, PenstockError, SettingsError
 from penstock.core.problems import suggest
+from penstock.core.spec import decode_hook
+from penstock.document.findings import Findings
+from penstock.document.source import Source, place
 from penstock.engine.scheme import import_module
+
+
+def flow_of_document(source: Source) -> CrewFlow:
+    """The flow of a document. Raises DocumentError with all that is wrong with it."""
+    require()
+    folder = Path(source.file).resolve().parent
+    findings = Findings()
+    spec = read_crew(source.data, source.file, findings)
+    for path, reference in () if findings.problems else tools_of(spec).items():
+        try:
+            find_tool(reference, folder)
+        except PenstockError as error:
+            findings.report(error.message, path, hint=error.remedy)
+    if findings.problems:
+        raise DocumentError([*place(findings.problems, source), *findings.omitted()])
+    return flow_of_spec(spec, folder)
+
+
+def flow_of_spec(spec: CrewSpec, folder: Path) -> CrewFlow:
+    """The flow of what a document says. folder: where it is."""
+    data = msgspec.to_builtins(spec, enc_hook=Duration.total_seconds)
+    text = msgspec.json.encode(data, order="deterministic")
+    return CrewFlow(
+        lambda: build(spec, folder),
+        name=spec.name,
+        revision=hashlib.blake2b(text, digest_size=16).hexdigest(),
+        document={"crew": spec.name, "spec": data, "folder": str(folder)},
+        input_schema=spec.input_schema,
+        output_schema=spec.output_schema,
+        description=spec.description,
+        author=spec.author,
+        tags=spec.tags,
+        settings=spec.settings,
+    )
+
+
+def restore(document: Mapping[str, Any]) -> CrewFlow:
+    """The flow of a revision that the store kept."""
+    spec = msgspec.convert(document["spec"], CrewSpec, dec_hook=decode_hook, strict=False)
+    return flow_of_spec(spec, Path(document["folder"]))
 
 
 def build(spec: CrewSpec, folder: Path | None) -> Any:

@@ -49,11 +49,6 @@ _KEY_HINT: Final = (
 )
 
 
-def is_crew(data: Any) -> bool:
-    """Whether a document's data reads as a crew: it says so, or has agents and tasks."""
-    return isinstance(data, dict) and ("crew" in data or {"agents", "tasks"} <= data.keys())
-
-
 def read_crew(data: dict[str, Any], file: str, findings: Findings) -> CrewSpec:
     """The crew of a document. What is wrong with it goes to `findings`."""
     fields = Fields(data, (), findings)
@@ -273,8 +268,9 @@ def _name_of(file: str) -> str:
 
 def tools_of(spec: CrewSpec) -> Mapping[Path, str]:
     """Every reference to a tool, by the place that it stands at."""
+    holders: tuple[AgentSpec | TaskSpec, ...] = (*spec.agents, *spec.tasks)
     return {
         (*holder.at, "tools", index): tool
-        for holder in (*spec.agents, *spec.tasks)
+        for holder in holders
         for index, tool in enumerate(holder.tools)
     }

@@ -96,7 +96,7 @@ def _run_flow(flow: Any, session: Session, inputs: dict[str, Payload]) -> Payloa
 
 def answer_of(output: Any) -> Payload:
     """The result of a run for what the framework gave: data if there is some, else text."""
-    model = getattr(output, "pydantic", None)
+    model: Any = getattr(output, "pydantic", None)
     if hasattr(model, "model_dump"):
         return model.model_dump(mode="json")
     data = getattr(output, "json_dict", None)

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = (type(None), bool, int, float, str)
 _TEXT: Final = {"type": "string"}
+_ANSWER: Final = {
+    "type": "object",
+    "properties": {"answer": {**_TEXT, "title": "Answer"}},
+    "required": ["answer"],
+}
 
 
 def journal_methods(flow: Any, session: Session) -> None:
@@ -33,7 +38,7 @@ def journal_methods(flow: Any, session: Session) -> None:
     journal = _Methods(flow, session)
     for name, method in list(flow._methods.items()):
         flow._methods[name] = journal.wrapped(str(name), method)
-    people = _People(session)
+    people = _People(session, journal)
     # A flow is a pydantic model, which takes nothing but its fields by plain assignment.
     object.__setattr__(flow, "_request_human_feedback", people.feedback)
     object.__setattr__(flow, "_collapse_to_outcome", people.outcome)
@@ -60,8 +65,7 @@ class _Methods:
         @functools.wraps(method)
         async def journaled(*args: Any, **kwargs: Any) -> Any:
             self._times[name] += 1
-            times = self._times[name]
-            step = name if times == 1 else f"{name}.{times}"
+            step = self.step_of(name)
             done: list[Any] = []
 
             async def work() -> Payload:
@@ -78,6 +82,11 @@ class _Methods:
             return _revived(payload["result"], payload["model"])
 
         return journaled
+
+    def step_of(self, name: str) -> str:
+        """The step that a method is, or was when it ran last."""
+        times = self._times[name]
+        return name if times == 1 else f"{name}.{times}"
 
     def _recorded(self, result: Any) -> Payload:
         """What the journal keeps; `again` where that would not be what the method gave."""
@@ -99,21 +108,26 @@ class _Methods:
 class _People:
     """Asks people by locks: what `Flow.ask` and `@human_feedback` would ask at the terminal."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, journal: _Methods) -> None:
         self._session = session
+        self._journal = journal
         self._asked: Counter[str] = Counter()
         self._outcomes: dict[str, str] = {}
 
     def request_input(self, message: str, flow: Any, metadata: dict[str, Any] | None = None) -> str:
         """The answer to a question of a method. The framework's word for it."""
         del flow
-        method = load_method_name()
-        data = metadata or None
-        return str(
-            self._session.lock(
-                "ask", self._place(f"{method}.ask"), schema=_TEXT, title=message, data=data
-            )
+        inside = self._session.step_here
+        self._asked[inside] += 1
+        answer = self._session.lock(
+            "ask",
+            inside=inside,
+            number=self._asked[inside],
+            schema=_ANSWER,
+            title=message,
+            data=metadata or None,
         )
+        return str(answer["answer"])
 
     def feedback(
         self,
@@ -132,7 +146,8 @@ class _People:
             schema["required"] = ["outcome"]
         answer = self._session.lock(
             "feedback",
-            self._place(f"{method_name}.feedback"),
+            inside=self._journal.step_of(method_name),
+            number=1,
             schema=schema,
             title=message,
             data=_brief(output),
@@ -148,17 +163,6 @@ class _People:
         """The outcome that the person chose: no model needs to guess it from the words."""
         del llm
         return self._outcomes.get(feedback, outcomes[0])
-
-    def _place(self, name: str) -> str:
-        self._asked[name] += 1
-        return f"{name}.{self._asked[name]}"
-
-
-def load_method_name() -> str:
-    """The method of a flow that the current code belongs to."""
-    from penstock.agents.crewai.framework import load
-
-    return str(load("crewai.flow.flow_context").current_flow_method_name.get("flow"))
 
 
 async def _call(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -54,6 +54,7 @@ class Session:
                 outcome.set_result(result)  # type: ignore[arg-type]
             else:
                 outcome.set_exception(error)
+                outcome.exception()  # a run that is being stopped does not ask for it
 
         def execute() -> None:
             result: R | None = None
@@ -80,6 +81,12 @@ class Session:
         """Raise Stopped when the run is being stopped."""
         if self._stopped.is_set():
             raise Stopped
+
+    @property
+    def step_here(self) -> str:
+        """The step that the current code belongs to, or nothing."""
+        found = _TELLER.get(None)
+        return "" if found is None else found.node.removeprefix(self.context.node).lstrip("/")
 
     @property
     def reporter(self) -> Reporter:
@@ -114,12 +121,18 @@ class Session:
         await asyncio.wait((outcome,))
         return handover.result()
 
-    def lock(self, name: str, place: str, **asked: Any) -> Any:
-        """The answer to a lock; see `Context.lock`. place: tells it from the others, on every replay."""
+    def lock(self, name: str, *, inside: str, number: int, **asked: Any) -> Any:
+        """The answer to a lock; see `Context.lock`.
+
+        inside: the step that it belongs to. number: which of its locks this is, from 1, the same
+        on every replay.
+        """
 
         async def opened() -> Any:
-            STRAND.set(Strand(f"{place}."))
-            return await self.context.lock(name, **asked)
+            strand = Strand()
+            strand.count = number - 1
+            STRAND.set(strand)
+            return await self.context.below(inside).lock(name, **asked)
 
         self.check()
         answer: Future[Any] = Future()

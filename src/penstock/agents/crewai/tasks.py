@@ -127,7 +127,8 @@ class _Journaled:
     def _feedback(self, output: Any, rounds: int) -> str:
         answer = self._session.lock(
             "review",
-            f"{self._name}.{rounds}",
+            inside=self._name,
+            number=rounds,
             schema=_REVIEW,
             title=f"Review of {self._task.name or self._name}",
             description=self._task.description,

@@ -69,10 +69,16 @@ class Desk(Protocol):
 
 @asynccontextmanager
 async def opened_desk(app: App, *, create: bool = False) -> AsyncIterator[Desk]:
-    """The desk that the settings name: that of the store.
+    """The desk that the settings name: that of a host, or that of the store.
 
     create: make a store that is not there yet.
     """
+    if app.host:
+        from penstock.cli.accounts.host_desk import HostDesk
+
+        async with app.client() as client:
+            yield HostDesk(client)
+        return
     from penstock.auth import Auth
     from penstock.cli.accounts.store_desk import StoreDesk
     from penstock.engine.clock import SystemClock

@@ -35,7 +35,7 @@ def grants() -> None:
 @grants.command()
 @click.option("--subject", default="", help="Only those of this subject.")
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -62,7 +62,7 @@ def ls(app: App, *, subject: str, as_json: bool) -> None:
 @click.argument("resource")
 @options.namespace
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -85,7 +85,7 @@ def add(
 
 @grants.command()
 @click.argument("ids", metavar="ID…", nargs=-1, required=True, shell_complete=complete_grant)
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app

@@ -27,7 +27,7 @@ def groups() -> None:
 
 @groups.command()
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -51,7 +51,7 @@ def ls(app: App, *, as_json: bool) -> None:
 @click.option("--description", default="", metavar="TEXT", help="For people.")
 @roles_option
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -71,7 +71,7 @@ def add(app: App, name: str, *, description: str, roles: tuple[str, ...], as_jso
 @roles_option
 @click.option("--no-roles", is_flag=True, help="Take all roles away.")
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -104,7 +104,7 @@ def change(
 @name_argument
 @users_argument
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -119,7 +119,7 @@ def join(app: App, name: str, users: tuple[str, ...], *, as_json: bool) -> None:
 @name_argument
 @users_argument
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -133,7 +133,7 @@ def leave(app: App, name: str, users: tuple[str, ...], *, as_json: bool) -> None
 @groups.command()
 @name_argument
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app

@@ -28,7 +28,7 @@ def tokens() -> None:
 @tokens.command()
 @click.option("--user", default="", metavar="NAME", shell_complete=complete_user, help="Only theirs.")
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -69,7 +69,7 @@ def ls(app: App, *, user: str, as_json: bool) -> None:
     help="What it is good for at most.",
 )
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -92,7 +92,7 @@ def add(
 
 @tokens.command()
 @click.argument("ids", metavar="ID…", nargs=-1, required=True, shell_complete=complete_token)
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app

@@ -45,7 +45,7 @@ def users() -> None:
 
 @users.command()
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -69,7 +69,7 @@ def ls(app: App, *, as_json: bool) -> None:
 @users.command("show")
 @name_argument
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -99,7 +99,7 @@ def show_(app: App, name: str, *, as_json: bool) -> None:
 @password_stdin
 @click.option("--no-password", is_flag=True, help="One who has tokens alone, or logs in elsewhere.")
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -132,7 +132,7 @@ def add(
 @groups_option
 @click.option("--no-groups", is_flag=True, help="Take them out of all groups.")
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -167,7 +167,7 @@ def change(
 @password_stdin
 @click.option("--remove", is_flag=True, help="Leave them without one.")
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -182,7 +182,7 @@ def password(app: App, name: str, *, from_stdin: bool, remove: bool, as_json: bo
 @users.command()
 @name_argument
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -196,7 +196,7 @@ def deactivate(app: App, name: str, *, as_json: bool) -> None:
 @users.command()
 @name_argument
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -210,7 +210,7 @@ def activate(app: App, name: str, *, as_json: bool) -> None:
 @users.command()
 @name_argument
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app

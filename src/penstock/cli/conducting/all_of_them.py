@@ -31,6 +31,7 @@ def resume_all(app: App, loader: Loader, *, quiet: bool) -> Exit:
             recover=False,
             values_of=app.values_of(store),
             executors=app.executors(),
+            files=app.files(),
         ) as runtime:
             resumed = await runtime.resume_all()
             if not resumed:

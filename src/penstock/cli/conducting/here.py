@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstock.cli.conducting.strangers import warn_of_strangers
 from penstock.cli.exits import Exit
 from penstock.cli.foreground import run_in_foreground
-from penstock.cli.inputs import read_inputs
+from penstock.cli.inputs import attached_files, read_inputs
 from penstock.cli.lookup import find_run, orphans
+from penstock.engine.attachment import attach
 
 if TYPE_CHECKING:
     from penstock.cli.app import App
     from penstock.cli.conducting.conductor import Again, Shown, Wanted
+    from penstock.engine.flow import Flow
     from penstock.engine.run import Run
     from penstock.engine.runtime import Runtime
 
@@ -32,23 +35,22 @@ class Here:
             app.flag(store="memory:")
         loader = app.loader()
         if wanted.executor:
-            begin = self._begin_elsewhere(wanted, shown)
-        else:
-            flow = loader.load(wanted.reference, name=wanted.name)
-            inputs = self._inputs(flow, wanted, shown)
+            return run_in_foreground(app, loader, self._begin_with(wanted, shown), **shown._asdict())
+        flow = loader.load(wanted.reference, name=wanted.name)
+        inputs = self._inputs(flow, wanted, shown)
+        return run_in_foreground(
+            app, loader, lambda runtime: runtime.launch(flow, inputs), **shown._asdict()
+        )
 
-            async def begin(runtime: Runtime) -> Run:
-                return await runtime.launch(flow, inputs)
+    def _begin_with(self, wanted: Wanted, shown: Shown) -> Callable[[Runtime], Awaitable[Run]]:
+        """Begins a run with the executor that is wanted, which may have to load the flow itself."""
 
-        return run_in_foreground(app, loader, begin, **shown._asdict())
-
-    def _begin_elsewhere(self, wanted: Wanted, shown: Shown) -> Callable[[Runtime], Awaitable[Run]]:
         async def begin(runtime: Runtime) -> Run:
             from penstock.cli.workers import load_flows
 
             [flow] = await load_flows(
                 runtime.loader,
-                runtime.executors.named("subprocess"),
+                self._app.pool,
                 wanted.reference,
                 name=wanted.name,
                 executor=wanted.executor,
@@ -57,11 +59,14 @@ class Here:
 
         return begin
 
-    def _inputs(self, flow: Flow, wanted: Wanted, shown: Shown) -> dict[str, Payload]:
+    def _inputs(self, flow: Flow, wanted: Wanted, shown: Shown) -> dict[str, Any]:
+        """What the run is given. Raises InputError early, so that nothing is begun for nothing."""
         given = read_inputs(wanted.source, wanted.pairs, flow.input_schema)
         if not shown.quiet and flow.source != "python":  # which takes no others
             warn_of_strangers(self._app.console, flow.name, flow.input_schema, given)
-        return flow.accept(given)
+        with_files = attached_files(given, flow.input_schema)
+        flow.accept(attach(with_files).inputs)
+        return with_files
 
     def retry(self, again: Again, shown: Shown) -> Exit:
         async def begin(runtime: Runtime) -> Run:

@@ -36,6 +36,8 @@ class There:
     def launch(self, wanted: Wanted, shown: Shown) -> Exit:
         if wanted.ephemeral:
             raise click.UsageError("a host records its runs; --ephemeral works without --host")
+        if wanted.executor:
+            raise click.UsageError("a host's flows say where it executes them; leave --executor out")
 
         async def begin(client: AsyncClient) -> AsyncRemoteRun:
             name = wanted.name or wanted.reference

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("fids", metavar="FID…", nargs=-1, required=True, shell_complete=complete_fid)
 @click.option("--reason", default="", help="Kept with the run.")
-@options.host
-@options.store
+@options.place
 @options.kinds
 @options.debug
 @options.color

@@ -66,7 +66,11 @@ async def opened_runs(app: App, *, acting: bool = False, patient: bool = True) -
         from penstock.engine.runtime import Runtime
 
         async with Runtime(
-            store, loader=app.loader(), recover=False, executors=app.executors()
+            store,
+            loader=app.loader(),
+            recover=False,
+            executors=app.executors(),
+            files=app.files(),
         ) as runtime:
             yield StoreRuns(store, runtime)
         return

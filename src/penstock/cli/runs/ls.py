@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @click.option("--before", default="", metavar="FID", help="Go on behind this run: the next page.")
 @options.as_json
-@options.host
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app

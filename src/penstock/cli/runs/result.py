@@ -19,8 +19,7 @@ from penstock.core.record import RunRecord
 @click.argument("fid", default="@", shell_complete=complete_fid)
 @click.option("--wait", is_flag=True, help="Wait until the run ends.")
 @options.as_json
-@options.host
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app

@@ -47,8 +47,7 @@ MAX_CHARACTERS: Final = 1000
 )
 @click.option("--events", is_flag=True, help="Print the events of the run, one line of JSON each.")
 @options.as_json
-@options.host
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 @click.argument("fid", default="@", shell_complete=complete_fid)
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON on stderr.")
 @options.as_json
-@options.host
-@options.store
+@options.place
 @options.progress
 @options.debug
 @options.color
@@ -55,8 +54,7 @@ def watch(app: App, fid: str, *, events: bool, as_json: bool) -> Exit:
 @click.option("--follow", "-f", "following", is_flag=True, help="Wait for more until the run ends.")
 @click.option("--node", default="", metavar="NAME", help="Only what this node said.")
 @options.as_json
-@options.host
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app

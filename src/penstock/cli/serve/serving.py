@@ -93,5 +93,5 @@ class HostServing(Serving):
 
         found: list[Flow] = []
         for each in self._references:
-            found += await load_flows(self._loader, self._pool, each, every=True, executor=executor)
+            found += await load_flows(self._loader, self._app.pool, each, every=True, executor=executor)
         return found

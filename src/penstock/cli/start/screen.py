@@ -123,11 +123,8 @@ class Screen(View):
         if error is not None:
             self._fail(f"a process of {process.name} failed", error)
 
-    def process_answered(
-        self, trigger: Subject, seconds: float, error: Error | None, trace: str
-    ) -> None:
-        if error is not None:
-            self._fail(f"a process of {trigger.name} failed", error)
+    def process_failed(self, trigger: Subject, seconds: float, error: Error, trace: str) -> None:
+        self._fail(f"a process of {trigger.name} failed", error)
 
     def run_ended(self, run: Subject, outcome: Outcome, seconds: float, error: Error | None) -> None:
         if error is not None:

@@ -85,7 +85,6 @@ class Serving:
         self._order = order
         self._loader = app.loader(namespace=order.namespace)
         self._given = dict(self._loader.values)
-        self._pool = app.pool()
         self._store = app.open_store()
         self._specs = Specs(self._store, scheme=self._loader.scheme)
         self._values = Values(self._store, vault=Vault(app.keys()))
@@ -168,7 +167,8 @@ class Serving:
             observer=together(*(each for each in observers if each is not None)),
             inspector=None if self._session is None else self._session.debugger,
             values_of=self._values.payloads,
-            executors={self._pool.name: self._pool},
+            executors=self._app.executors(),
+            files=self._app.files(),
         )
 
     def _flows(self) -> Sequence[Flow]:

@@ -1,13 +1,12 @@
-"""Submissions: candidates on their way to their locks, wherever the runs are.
+"""Submissions: candidates for locks, and what became of them.
 
-A run may be executed here, by another process, or by nobody just now. The candidate is
-brought to it, into its journal; what the flow made of it is read from there, by whoever asks.
+A run may be executed here, by another process, or by nobody just now. Its candidate is
+brought into its journal; what the flow made of it is read from there, by whoever asks.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import secrets
 from collections.abc import Mapping
@@ -15,16 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from penstock.core.errors import (
-    CandidateInvalid,
-    LockClosed,
-    LockNotFound,
-    LockUndecided,
-    PenstockError,
-    RunBusy,
-    RunSuspended,
-    StoreAway,
-)
+from penstock.core.errors import CandidateInvalid, LockClosed, LockNotFound, LockUndecided
 from penstock.core.locks import (
     CandidateRecord,
     Decision,
@@ -36,14 +26,13 @@ from penstock.core.locks import (
 from penstock.core.payload import normalise
 from penstock.core.reason import Reason
 from penstock.core.store import RunQuery, RunRow
-from penstock.engine.locks.candidate import WORD, Submission, read_word
+from penstock.engine.locks.candidate import Submission
 from penstock.engine.locks.schema import misfits
-from penstock.engine.recovery import RETURN_SECONDS
 from penstock.engine.run import Run
 
 if TYPE_CHECKING:
     from penstock.engine.execution import Execution
-    from penstock.engine.recovery import Recovery
+    from penstock.engine.locks.carrier import Carrier
     from penstock.engine.runtime import Runtime
 
 MOST_UNDECIDED: Final = 32
@@ -65,15 +54,15 @@ class _Known(NamedTuple):
 
 
 class Submissions:
-    """What is brought to the locks of all runs of a store. executions: those in memory, by fid."""
+    """What is submitted to the locks of all runs of a store. executions: those in memory, by fid."""
 
     def __init__(
-        self, runtime: Runtime, *, executions: Mapping[str, Execution], recovery: Recovery
+        self, runtime: Runtime, *, executions: Mapping[str, Execution], carrier: Carrier
     ) -> None:
         self._runtime = runtime
         self._store = runtime.store
         self._executions = executions
-        self._recovery = recovery
+        self._carrier = carrier
 
     # --- looking ------------------------------------------------------------------
 
@@ -99,41 +88,48 @@ class Submissions:
         the run itself from going on.
         """
         known = await self._find(fid, submission)
+        if not self._came_before(fid, submission, known.lock):
+            self._check(fid, submission, known.lock)
+            if not await self._carrier.bring(fid, submission):
+                # The lock was settled a moment ago, perhaps by this very candidate that came before.
+                known = await self._read(fid, submission.lid)
+                if not self._came_before(fid, submission, known.lock):
+                    raise _closed(fid, known.lock)
         limit = known.lock.release_timeout
-        work = asyncio.create_task(
-            self._bring_and_wait(fid, submission, known), name=f"penstock:candidate:{fid}"
-        )
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = None
         if limit is not None:
             timer = self._runtime.clock.call_later(limit, functools.partial(_end, over))
+        outcome = asyncio.create_task(
+            self._outcome(fid, submission, known), name=f"penstock:outcome:{fid}"
+        )
+        carrier = asyncio.create_task(
+            self._carrier.see_to(fid, submission), name=f"penstock:carrier:{fid}"
+        )
         try:
-            await asyncio.wait((work, over), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
+            await asyncio.wait((outcome, over, carrier), return_when=asyncio.FIRST_COMPLETED)
+            if carrier.done() and not over.done():
+                carrier.result()  # the run has ended, or cannot go on
+                await asyncio.wait((outcome, over), return_when=asyncio.FIRST_COMPLETED)
+            if not outcome.done():
                 raise _undecided(fid, submission, f"within {limit:g} s")
-            return work.result()
+            return outcome.result()
         finally:
             if timer is not None:
                 timer.cancel()
-            work.cancel()
-            await asyncio.wait((work,))
+            for task in (outcome, carrier):
+                task.cancel()
+            await asyncio.gather(outcome, carrier, return_exceptions=True)
 
-    async def _bring_and_wait(self, fid: str, submission: Submission, known: _Known) -> Decision:
-        if self._came_before(fid, submission, known.lock):
-            return await self._outcome(fid, submission, known)
-        if len(known.lock.undecided()) >= MOST_UNDECIDED:
+    def _check(self, fid: str, submission: Submission, lock: LockRecord) -> None:
+        """Refuse a candidate that the flow need not see. Raises CandidateInvalid, LockUndecided."""
+        if len(lock.undecided()) >= MOST_UNDECIDED:
             raise _undecided(fid, submission, "about those that came before")
-        reasons = misfits(known.lock.schema, submission.value)
+        reasons = misfits(lock.schema, submission.value)
         if reasons:
             raise CandidateInvalid(
                 reasons, fid=fid, lid=submission.lid, remedy="correct it, and submit it again"
             )
-        if not await self._bring(fid, submission):
-            # The lock was settled a moment ago, perhaps by this very candidate that came before.
-            known = await self._read(fid, submission.lid)
-            if not self._came_before(fid, submission, known.lock):
-                raise _closed(fid, known.lock)
-        return await self._outcome(fid, submission, known)
 
     def _came_before(self, fid: str, submission: Submission, lock: LockRecord) -> bool:
         """Whether a candidate of this id is known. Raises LockClosed when none can come now."""
@@ -189,48 +185,6 @@ class Submissions:
                 if decision is not None:
                     return decision
         raise _closed(fid, lock)
-
-    # --- bringing -----------------------------------------------------------------
-
-    async def deliver(self, fid: str, word: str) -> None:
-        """Bring the candidate that another process left for a run of this one.
-
-        Returns when it is in the run's journal, or when nobody waits for it any more.
-        """
-        submission = read_word(word)
-        while submission is not None:
-            try:
-                await self._bring(fid, submission)
-            except StoreAway:
-                await asyncio.sleep(RETURN_SECONDS)
-                continue
-            except RunSuspended:
-                # Not taken: whoever goes on with the run finds the word once more.
-                await asyncio.get_running_loop().create_future()
-            except PenstockError as error:
-                await self._recovery.give_up(fid, error)
-            return
-
-    async def _bring(self, fid: str, submission: Submission) -> bool:
-        """Bring a candidate to its run; False when its lock is not open there any more."""
-        while True:
-            self._runtime.check(fid)
-            execution = self._executions.get(fid)
-            if execution is None:
-                row = await Run(self._runtime, fid).row()
-                if row.state.terminal:
-                    return False
-                if row.owner not in ("", self._store.owner) and await self._store.alive(row.owner):
-                    await self._store.signal(fid, submission.to_word())
-                    return True
-                with contextlib.suppress(RunBusy):  # another process was quicker to claim it
-                    await self._recovery.revive(await self._recovery.claim(row), reason=WORD)
-            elif execution.stopping:
-                await asyncio.wait([execution.ended])
-            else:
-                taken = execution.locks.take(submission)
-                await execution.journal.durable()
-                return taken
 
 
 def submission(lid: str, value: Any, *, by: str = "", id: str = "") -> Submission:  # noqa: A002

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from penstock.core.payload import Error, Payload
 from penstock.engine.firing import Failure, Watch, limited
 from penstock.engine.process import Process
-from penstock.engine.tree import is_tree, run_tree
+from penstock.engine.tree import Tree, is_tree
 
 if TYPE_CHECKING:
     from penstock.core.duration import Duration
@@ -62,8 +62,8 @@ class Entry:
         self.running = 0
         self._drained: asyncio.Future[None] | None = None
         self._shared = roots.live(key)
-        self.answer_now: Callable[[Payload], Payload] = partial(
-            run_tree if is_tree(plan) else self._run_now, plan
+        self.answer_now: Callable[[Payload], Payload] = (
+            Tree(plan).answer if is_tree(plan) else partial(self._run_now, plan)
         )
 
     def recover_now(self, failure: Failure) -> Payload:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.core.errors import RunExists
@@ -35,6 +35,9 @@ class TriggerContext:
     node: the key of the trigger in its namespace. clock: the time, which a test may own.
     subject: whom observers are told of. failed: told of tasks that fail. closing: it starts
     nothing more, and what it started may be on its last legs.
+    at_once: what answers a payload in place of `begin`, by port, where that is the shortest way:
+    where a graph of plain pure nodes hangs from the port, and nobody hears of its processes. It
+    raises Failure; `begin` with the same payload then does what is to be done about that.
     """
 
     def __init__(
@@ -56,7 +59,8 @@ class TriggerContext:
         self._shared = shared
         self._failed = failed
         self._durable = isinstance(symbol.node, Trigger) and symbol.node.durable
-        self._entries: dict[str, Entry] = {}
+        self._entries: Mapping[str, Entry] = {}
+        self.at_once: Mapping[str, Callable[[Payload], Payload]] = {}
         self._earlier: list[Entry] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self.closing = False
@@ -87,37 +91,26 @@ class TriggerContext:
         if not entry.inline:
             return entry.answer(payload, fails=fails, trace=trace)
         try:
-            if self._heard:
-                return self._answer_observed(entry, payload, trace)
+            if self.observer is not None:
+                return self._answer_observed(self.observer, entry, payload, trace)
             return entry.answer_now(payload)
         except Failure as failure:
             if entry.error is not None and not entry.error.inline:
                 return entry.recover(failure, fails=fails, trace=trace)
             return _recovered(entry, failure)
 
-    def _answer_observed(self, entry: Entry, payload: Payload, trace: str) -> Payload:
-        assert self.observer is not None
-        error: Error | None = None
+    def _answer_observed(
+        self, observer: Observer, entry: Entry, payload: Payload, trace: str
+    ) -> Payload:
         began = self.clock.monotonic()
         try:
-            return entry.answer_now(payload)
+            response = entry.answer_now(payload)
         except Failure as failure:
             error = masked(failure.error, entry.roots.flow.redactor)
+            observer.process_failed(self.subject, self.clock.monotonic() - began, error, trace)
             raise
-        finally:
-            seconds = self.clock.monotonic() - began
-            self.observer.process_answered(self.subject, seconds, error, trace)
-
-    def at_once(self, port: str) -> Callable[[Payload], Payload] | None:
-        """What answers a payload in place of `begin`, where that is the shortest way; else None.
-
-        It is a graph of plain pure nodes, and nobody observes it. It raises Failure; `begin`
-        with the same payload then does what is to be done about that.
-        """
-        entry = self._entries.get(port)
-        if entry is None or not entry.inline or self._durable or self._heard:
-            return None
-        return entry.answer_now
+        observer.process_answered(self.subject, self.clock.monotonic() - began, trace)
+        return response
 
     async def start(self, port: str, payload: Payload) -> Payload:
         """The same for whoever is in no hurry: run a root process, and return its response."""
@@ -203,14 +196,22 @@ class TriggerContext:
 
     def take(self, symbol: Symbol, ways: Ways) -> list[Entry]:
         """Go the ways that the trigger's links lead now; the entries from before."""
-        former, self._entries = self._entries, ways.of(symbol, self._entries)
+        former = self._go(ways.of(symbol, self._entries))
         before = [entry for port, entry in former.items() if self._entries.get(port) is not entry]
         self._earlier = [each for each in (*self._earlier, *before) if each.running]
         return before
 
     def detach(self) -> list[Entry]:
         """Go no way any more; the entries from before."""
-        before, self._entries = list(self._entries.values()), {}
+        return list(self._go({}).values())
+
+    def _go(self, entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
+        """Go these ways from now on; the entries from before."""
+        before, self._entries = self._entries, entries
+        plain = not (self._durable or self._heard)
+        self.at_once = {
+            port: entry.answer_now for port, entry in entries.items() if plain and entry.inline
+        }
         return before
 
     async def end_tasks(self) -> None:

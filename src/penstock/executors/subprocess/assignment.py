@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import secrets
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import StoreError
@@ -34,7 +33,7 @@ from penstock.executors.subprocess.messages import (
 if TYPE_CHECKING:
     from penstock.core.policies import WorkerLimits
     from penstock.engine.live import LiveRun
-    from penstock.executors.subprocess.messages import Report
+    from penstock.executors.subprocess.messages import Outcome, Report
     from penstock.executors.subprocess.process import WorkerProcess
 
 EXIT_SECONDS: Final = 2.0
@@ -54,8 +53,15 @@ class Assignment:
     """
 
     def __init__(
-        self, run: LiveRun, worker: WorkerProcess, *, limits: WorkerLimits, grace: float
+        self,
+        order: Execute,
+        run: LiveRun,
+        worker: WorkerProcess,
+        *,
+        limits: WorkerLimits,
+        grace: float,
     ) -> None:
+        self._order = order
         self._run = run
         self._worker = worker
         self._limits = limits
@@ -63,19 +69,18 @@ class Assignment:
         self._grace = grace
         self._at_work: dict[str, None] = {}
         self._words: dict[str, str] = {}
-        self.mark: Final = b"\0penstock:" + secrets.token_hex(8).encode()
         self.usable = False
 
-    async def carry_out(self, order: Execute) -> Payload:
+    async def carry_out(self) -> Payload:
         """Have the run executed, and return its result.
 
         Raises Failure, WorkerLost, StoreError, and NodeError for what is wrong around the flow.
         """
-        run, worker = self._run, self._worker
-        worker.stdout.follow(functools.partial(self._printed, EventType.NODE_STDOUT), self.mark)
-        worker.stderr.follow(functools.partial(self._printed, EventType.NODE_STDERR), self.mark)
+        run, worker, mark = self._run, self._worker, self._order.mark
+        worker.stdout.follow(functools.partial(self._printed, EventType.NODE_STDOUT), mark)
+        worker.stderr.follow(functools.partial(self._printed, EventType.NODE_STDERR), mark)
         worker.runs += 1
-        worker.send(order)
+        worker.send(self._order)
         run.locks.forward(self._pass_on)
         relaying = asyncio.create_task(self._relay(), name=f"penstock:worker:{run.fid}")
         watching = asyncio.create_task(self._guard.watch_memory(), name=f"penstock:memory:{run.fid}")
@@ -122,7 +127,7 @@ class Assignment:
             while (report := await self._worker.receive()) is not None:
                 outcome = await self._heed(report)
                 if outcome is not None:
-                    self.usable = True
+                    self.usable = outcome.idle
                     await self._worker.finish_output()
                     return self._result(outcome)
         except (Garbled, ValueError) as error:
@@ -130,7 +135,7 @@ class Assignment:
             raise await self._lost(str(error)) from error
         raise await self._lost()
 
-    async def _heed(self, report: Report) -> Done | Failed | Stopped | None:
+    async def _heed(self, report: Report) -> Outcome | None:
         """Do what is asked for; an outcome is the caller's. Raises ValueError for nonsense."""
         match report:
             case Commit():
@@ -201,18 +206,18 @@ class Assignment:
 
     # --- how it ends ------------------------------------------------------------------
 
-    def _result(self, report: Done | Failed | Stopped) -> Payload:
-        if isinstance(report, Done):
-            return decode(report.result)
-        if isinstance(report, Stopped):
+    def _result(self, outcome: Outcome) -> Payload:
+        if isinstance(outcome, Done):
+            return decode(outcome.result)
+        if isinstance(outcome, Stopped):
             raise asyncio.CancelledError
-        error = unpack_error(report.error)
+        error = unpack_error(outcome.error)
         if self._run.journal.failed is not None:
             raise self._run.journal.failed
         if error.code == MemoryError.__name__ and self._limits.memory_bytes is not None:
             self.usable = False  # what is left of its memory is in pieces
             raise WorkerLost(Cause.MEMORY, self._limits, node=error.node)
-        if report.broken:
+        if outcome.broken:
             raise error.to_exception()
         raise Failure(error)
 

@@ -112,9 +112,10 @@ class Said(_Message, frozen=True):
 
 
 class Done(_Message, frozen=True):
-    """The run has its result."""
+    """The run has its result. idle, here and below: nothing of the run goes on in the worker."""
 
     result: bytes
+    idle: bool = True
 
 
 class Failed(_Message, frozen=True):
@@ -122,10 +123,13 @@ class Failed(_Message, frozen=True):
 
     error: bytes
     broken: bool = False
+    idle: bool = True
 
 
 class Stopped(_Message, frozen=True):
     """What was executed has ended, as it was told to."""
+
+    idle: bool = True
 
 
 class Described(_Message, frozen=True):
@@ -140,6 +144,9 @@ class Refused(_Message, frozen=True):
     message: str
     remedy: str
 
+
+Outcome = Done | Failed | Stopped
+"""How the execution of a run ended in a worker."""
 
 Report = Ready | Commit | Hold | Said | Done | Failed | Stopped | Described | Refused
 

@@ -13,6 +13,9 @@ LONGEST_LINE: Final = 8 * 1024
 MOST_BYTES: Final = 2**20
 """What is kept of one stream of one run; a journal is no place for more."""
 
+_LINE_BYTES: Final = 100
+"""What a line costs beside its text: it is an event of its own."""
+
 _PATIENCE_SECONDS: Final = 1.0
 """How long the end of the output is waited for; a program in the background may hold it open."""
 
@@ -65,7 +68,7 @@ class Output:
                 return
         if self._take is None or self._left <= 0:
             return
-        self._left -= len(line) + 1
+        self._left -= len(line) + _LINE_BYTES
         self._take(line.rstrip(b"\r").decode("utf-8", "replace"))
         if self._left <= 0:
-            self._take(f"… what came after {MOST_BYTES:,} bytes is not kept")
+            self._take("… it went on, and what came then is not kept")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import SettingsError
 from penstock.core.events import EventType
-from penstock.core.payload import Payload, decode, encode
+from penstock.core.payload import Error, Payload, decode, encode
 from penstock.core.policies import WorkerLimits
 from penstock.engine.described import DescribedFlow
 from penstock.engine.firing import Failure
+from penstock.executors.subprocess.channel import Garbled
 from penstock.executors.subprocess.environment import clean_environment
 from penstock.executors.subprocess.line import Line
 from penstock.executors.subprocess.loss import WorkerLost
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS: Final = 1.0
 """A run that is in the line for less is not worth two events that say so."""
+
+IMPORT_SECONDS: Final = 60.0
+"""How long loading a flow may take that is to be described."""
 
 _NOBODYS: Final = "?"
 """The revision of a worker that nobody may have again."""
@@ -71,8 +77,8 @@ class Pool:
     ) -> None:
         if workers is not None and workers < 1:
             raise SettingsError(f"{workers} workers execute nothing", remedy="let there be at least one")
-        self._workers = workers
-        self._limits = limits or WorkerLimits()
+        self.size = workers or usable_cores()
+        self.limits = limits or WorkerLimits()
         self._spare = spare
         self._most_runs = most_runs
         self._idle_seconds = idle_seconds
@@ -87,7 +93,7 @@ class Pool:
         self, flow: Flow, run: LiveRun, inputs: Mapping[str, Payload], *, kept: Kept
     ) -> Payload:
         """Bring a run to its result in a worker, in another one where it loses that; see `Executor`."""
-        limits = _joined(flow.settings.worker, self._limits)
+        limits = _joined(flow.settings.worker, self.limits)
         while True:
             history = await kept.history()
             try:
@@ -115,7 +121,7 @@ class Pool:
     async def describe(
         self, reference: str, *, name: str = "", every: bool = False
     ) -> list[DescribedFlow]:
-        """The flow of a reference, or every one, as a `Loader` finds them, without importing its code here.
+        """The flow of a reference, or every one, as a `Loader` finds them; nothing is imported here.
 
         Their runs are executed by this executor. Raises SettingsError.
         """
@@ -125,20 +131,33 @@ class Pool:
             flows: list[DescribedFlow] = []
             try:
                 worker.send(Describe(reference, name, every))
-                report = await worker.receive()
-                if isinstance(report, Refused):
-                    raise SettingsError(report.message, remedy=report.remedy)
-                if not isinstance(report, Described):
-                    raise SettingsError(
-                        f"importing `{reference}` ended the worker that did it",
-                        remedy="put what it does behind `if __name__ == '__main__':`",
-                    )
-                flows = [DescribedFlow.of(each, executor=self.name) for each in decode(report.descriptions)]
+                flows = await self._described(worker, reference)
                 return flows
             finally:
                 # One that has loaded a single flow may as well execute it.
                 revision = flows[0].revision if len(flows) == 1 else ""
                 staff.give_back(worker, revision=revision, usable=bool(revision))
+
+    async def _described(self, worker: WorkerProcess, reference: str) -> list[DescribedFlow]:
+        try:
+            async with asyncio.timeout(IMPORT_SECONDS):
+                report = await worker.receive()
+            if isinstance(report, Refused):
+                raise SettingsError(report.message, remedy=report.remedy)
+            if isinstance(report, Described):
+                found = decode(report.descriptions)
+                return [DescribedFlow.of(each, executor=self.name) for each in found]
+        except TimeoutError:
+            raise SettingsError(
+                f"importing `{reference}` took longer than {IMPORT_SECONDS:g} s",
+                remedy="do at import what is quick, and the rest when a run begins",
+            ) from None
+        except (Garbled, ValueError) as error:
+            raise SettingsError(f"importing `{reference}` gave nonsense: {error}") from error
+        raise SettingsError(
+            f"importing `{reference}` ended the worker that did it",
+            remedy="put what it does behind `if __name__ == '__main__':`",
+        )
 
     async def _execute(
         self,
@@ -152,21 +171,24 @@ class Pool:
         from penstock.executors.subprocess.assignment import Assignment
 
         line, staff = self._opened()
+        order = Execute(
+            fid=run.fid,
+            document=encode(flow.document()),
+            values=encode(dict(await kept.values())),
+            inputs=encode(dict(inputs)),
+            history=pack_events(_as_left(history)),
+            mark=b"\0penstock:" + secrets.token_hex(8).encode(),
+            memory_bytes=limits.memory_bytes,
+            files=str(run.folder.root),
+        )
         async with self._place(line, flow, run):
-            worker = await staff.hire(flow.revision)
-            assignment = Assignment(run, worker, limits=limits, grace=self._grace)
             try:
-                order = Execute(
-                    fid=run.fid,
-                    document=encode(flow.document()),
-                    values=encode(dict(await kept.values())),
-                    inputs=encode(dict(inputs)),
-                    history=pack_events(_as_left(history)),
-                    mark=assignment.mark,
-                    memory_bytes=limits.memory_bytes,
-                    files=str(run.folder.root),
-                )
-                return await assignment.carry_out(order)
+                worker = await staff.hire(flow.revision)
+            except OSError as error:
+                raise Failure(_no_worker(error), error) from error
+            assignment = Assignment(order, run, worker, limits=limits, grace=self._grace)
+            try:
+                return await assignment.carry_out()
             finally:
                 staff.give_back(worker, usable=assignment.usable)
 
@@ -184,19 +206,32 @@ class Pool:
 
     def _opened(self) -> tuple[Line, Staff]:
         if self._open is None:
-            from penstock.executors.subprocess.staff import Staff, usable_cores
+            from penstock.executors.subprocess.staff import Staff
 
-            workers = self._workers or usable_cores()
             staff = Staff(
-                most=workers,
+                most=self.size,
                 spare=self._spare,
                 most_runs=self._most_runs,
                 idle_seconds=self._idle_seconds,
                 environment=clean_environment(os.environ, self._environ),
                 kinds=self._kinds,
             )
-            self._open = Line(workers), staff
+            self._open = Line(self.size), staff
         return self._open
+
+
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _no_worker(error: OSError) -> Error:
+    return Error(
+        code="worker.unavailable",
+        message=f"no worker could be started: {error}",
+        remedy="see whether the machine has processes and memory left, or let there be fewer `workers`",
+    )
 
 
 def _joined(own: WorkerLimits, default: WorkerLimits) -> WorkerLimits:

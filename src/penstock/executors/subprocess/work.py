@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from penstock.core.errors import StoreError
 from penstock.core.payload import Error, Payload, decode, encode
 from penstock.engine.clock import SystemClock
@@ -25,6 +27,7 @@ from penstock.executors.subprocess.messages import (
     Done,
     Execute,
     Failed,
+    Outcome,
     Report,
     Said,
     Stopped,
@@ -33,11 +36,10 @@ from penstock.executors.subprocess.messages import (
 )
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from penstock.engine.flow import Flow
     from penstock.engine.leases import Leases
     from penstock.engine.redaction import Redactor
+    from penstock.executors.subprocess.threads import Threads
 
 HEADROOM_BYTES: Final = 512 * 2**20
 """Beyond a run's limit before an allocation is refused: stacks of threads are not all in use."""
@@ -56,7 +58,7 @@ class Work:
         send: Callable[[Report], None],
         find: Callable[[Execute], Awaitable[Flow]],
         prepare: Callable[[Flow], Awaitable[None]],
-        threads: Executor,
+        threads: Threads,
         leases: Leases,
     ) -> None:
         self._order = order
@@ -70,6 +72,7 @@ class Work:
         self._live: LiveRun | None = None
         self._words: list[str] = []
         self._stopped = False
+        self._others = asyncio.all_tasks()
         self._task = asyncio.create_task(self._run(), name=f"penstock:run:{order.fid}")
 
     @property
@@ -101,7 +104,7 @@ class Work:
         return self._live is None or not self._live.evictable
 
     async def _run(self) -> None:
-        outcome: Report
+        outcome: Outcome
         try:
             outcome = Done(encode(await self._bring_to_end()))
         except Failure as failure:
@@ -114,7 +117,12 @@ class Work:
         if self._stopped:  # code that swallowed the word to stop does not decide the end
             outcome = Stopped()
         _finish_output(self._order.mark)
-        self._send(outcome)
+        self._send(msgspec.structs.replace(outcome, idle=self._idle))
+
+    @property
+    def _idle(self) -> bool:
+        """Whether nothing goes on that the run has begun."""
+        return self._threads.idle and asyncio.all_tasks() <= {*self._others, self._task}
 
     async def _bring_to_end(self) -> Payload:
         order = self._order

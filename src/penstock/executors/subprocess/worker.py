@@ -12,7 +12,6 @@ import faulthandler
 import os
 import socket
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import PenstockError
@@ -34,12 +33,11 @@ from penstock.executors.subprocess.messages import (
     Stop,
     Word,
 )
+from penstock.executors.subprocess.threads import Threads
 from penstock.executors.subprocess.work import Work
 
 if TYPE_CHECKING:
     from penstock.engine.flow import Flow
-
-THREADS: Final = 32
 
 _PDEATHSIG: Final = 1
 _SIGKILL: Final = 9
@@ -51,7 +49,7 @@ class Worker:
     def __init__(self, channel: Channel[Order]) -> None:
         self._channel = channel
         self._kinds: list[str] = []
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="penstock")
+        self._threads = Threads()
         self._leases = Leases()
         self._loaded: dict[int, Flow] = {}
         self._known: tuple[bytes, bytes] | None = None

@@ -68,9 +68,8 @@ async def list_events(call: Call, fid: str, query: EventsQuery) -> Reply[EventPa
     """
     row = await call.run(fid)
     if MEDIA_TYPE in call.request.headers.get("accept", ""):
-        until = None if query.follow else row.seq
-        return EventStream(frames(_following(call, row, query, until)))
-    following = _following(call, row, query, None if query.wait else row.seq)
+        return EventStream(frames(_following(call, row, query, waits=query.follow)))
+    following = _following(call, row, query, waits=query.wait > 0)
     return Reply(await page(following, limit=query.limit, wait_seconds=query.wait))
 
 
@@ -99,12 +98,13 @@ class EventSocket:
         call = Call(self._host, cast("Request", socket), principal)  # of which it reads the head
         query = self._query.read(socket)
         row = await call.run(socket.path_params["fid"])
-        return _following(call, row, query, None if query.follow else row.seq)
+        return _following(call, row, query, waits=query.follow)
 
 
 def _following(
-    call: Call, row: RunRow, query: EventsQuery, until: int | None
+    call: Call, row: RunRow, query: EventsQuery, *, waits: bool
 ) -> AbstractContextManager[Following]:
+    """waits: for what is to come."""
     directory, principal = call.host.directory, call.principal
 
     def stands() -> bool:
@@ -116,7 +116,7 @@ def _following(
         row.fid,
         after=_last_id(call.request, query.after),
         wanted=Filter(query.type, query.node),
-        until=until,
+        until=None if waits or row.state.terminal else row.seq,
         stands=stands,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -19,30 +19,49 @@ from penstock.host.api.operation import Operation
 from penstock.host.api.runs import runs
 from penstock.host.api.session import session
 from penstock.host.api.specs import specs
-from penstock.host.api.specs import specs
 from penstock.host.page.forms import forms
 from penstock.host.views import PREFIX
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from penstock.host.host import Host
 
-FAMILIES: Final = (flows, forms, runs, locks, session, accounts, grants, specs, health)
+FAMILIES: Final = (flows, forms, runs, events, locks, session, accounts, grants, specs, health)
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain.from_iterable(FAMILIES))
 """In the order in which the documentation shows them."""
 
-_RUN: Final = "/runs/{fid}"
+_RUNS: Final = "/runs"
+_RUN: Final = f"{_RUNS}/{{fid}}"
+
+
+class Methods:
+    """What is at one path: an endpoint for each method."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        await self._endpoints[method](scope, receive, send)
 
 
 def routes(host: Host) -> Iterator[BaseRoute]:
-    """A route for each operation; those of a run have a short one as well, without `/runs`."""
+    """A route for each path; those of a run have a short one as well, without `/runs`."""
+    socket = EventSocket(host)
+    yield WebSocketRoute(f"{PREFIX}{EVENTS}", socket)
+    found: dict[str, dict[str, Endpoint]] = {}
     for operation in OPERATIONS:
-        yield _route(host, operation, f"{'' if operation.rooted else PREFIX}{operation.path}")
-    for operation in OPERATIONS:
-        if operation.path.startswith(_RUN):
-            yield _route(host, operation, operation.path.removeprefix("/runs"))
+        path = f"{'' if operation.rooted else PREFIX}{operation.path}"
+        found.setdefault(path, {})[operation.method] = Endpoint(host, operation)
+    for path, endpoints in found.items():
+        yield _route(path, endpoints)
+    yield WebSocketRoute(EVENTS.removeprefix(_RUNS), socket)
+    for path, endpoints in found.items():  # behind all others: the first part may be anything
+        if path.startswith(f"{PREFIX}{_RUN}"):
+            yield _route(path.removeprefix(f"{PREFIX}{_RUNS}"), endpoints)
 
 
-def _route(host: Host, operation: Operation, path: str) -> Route:
-    endpoint = Endpoint(host, operation)
-    return Route(path, endpoint, methods=[operation.method], name=operation.name)
+def _route(path: str, endpoints: Mapping[str, Endpoint]) -> Route:
+    return Route(path, Methods(endpoints), methods=list(endpoints))

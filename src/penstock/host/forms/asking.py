@@ -207,9 +207,8 @@ def _resolved(found: Schema, root: Schema) -> Schema:
 
 
 def _is_mapping(found: Schema) -> bool:
-    return found.get("type", "object" if "properties" in found else "") == "object" and bool(
-        found.get("properties")
-    )
+    """Whether it is a mapping of which it is known what is in it, if only that it is empty."""
+    return found.get("type", "object") == "object" and "properties" in found
 
 
 def _label(found: Schema, name: str) -> str:

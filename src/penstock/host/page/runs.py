@@ -50,6 +50,8 @@ async def show_run(call: Call, fid: str) -> Response:
     row = await call.run(fid)
     events = await call.host.runtime.store.events(row.fid)
     record = RunRecord.fold(events, fid=row.fid)
+    if record.state.terminal:  # it may have ended since we looked first
+        row = await call.run(fid)
     notes = record.notes()
     return render(
         "run.html",

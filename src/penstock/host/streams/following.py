@@ -41,7 +41,7 @@ class Following:
         self.transcript = transcript
         self._subscription = subscription
         self._until = until
-        self._stands = stands
+        self.stands = stands
         self._stopped = False
         self._quiet = False
 
@@ -63,7 +63,7 @@ class Following:
     @property
     def done(self) -> bool:
         """Whether there is no more to take here, if only for now."""
-        return self.reached or self._stopped or not self._stands()
+        return self.reached or self._stopped or not self.stands()
 
     async def take(self) -> list[Event]:
         """The next events that are wanted, as soon as there are any.
@@ -88,7 +88,7 @@ class Following:
 
     def look(self) -> None:
         """See whether the client may still have the events."""
-        if not self._stands():
+        if not self.stands():
             self._subscription.nudge()
 
     def stop(self) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 EOF: Final = '{"type":"eof"}'
 
 _DONE: Final = 1000
-_COME_AGAIN: Final = 1012
+_GOING_AWAY: Final = 1001
+_NO_RIGHT: Final = 1008
 
 
 async def talk(socket: WebSocket, entering: AbstractContextManager[Following]) -> None:
@@ -43,7 +44,9 @@ async def _send(socket: WebSocket, following: Following) -> None:
             await socket.send_text(following.transcript.json(event).decode())
     if following.over:
         await socket.send_text(EOF)
-    await socket.close(_DONE if following.reached else _COME_AGAIN)
+    await socket.close(
+        _DONE if following.reached else _GOING_AWAY if following.stands() else _NO_RIGHT
+    )
 
 
 async def _listen(socket: WebSocket, following: Following) -> None:

@@ -23,11 +23,11 @@ HEADERS: Final = {
     "X-Accel-Buffering": "no",  # nginx would collect what is meant for now
 }
 
-RETRY: Final = b"retry: 1000\n\n"
+RETRY: Final = b"retry: 1000\n"
 """After a cut, the client comes again so many milliseconds later. It is sent at once, as the sign
-that the stream is open."""
+that the stream is open, and belongs to the first frame: some clients take it for one otherwise."""
 
-HEARTBEAT: Final = b":\n\n"
+HEARTBEAT: Final = b":\n"
 EOF: Final = b'event: eof\ndata: {"type":"eof"}\n\n'
 
 

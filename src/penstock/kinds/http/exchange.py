@@ -81,7 +81,17 @@ def begin(ctx: TriggerContext, port: str, request: Request) -> Response | Corout
     body = request.body_now
     if body is None:
         return _after_body(ctx, port, request)
-    return proceed(ctx, port, request, payload_of(request, body))
+    payload = payload_of(request, body)
+    answer_now = ctx.at_once.get(port)
+    if answer_now is None:
+        return proceed(ctx, port, request, payload)
+    accept = request.header("accept") if "accept" in payload["headers"] else ""
+    try:
+        return respond(answer_now(payload), accept)
+    except Failure:
+        return proceed(ctx, port, request, payload)  # plain nodes are pure, so it may be made again
+    except PenstockError as error:
+        return Exchange(ctx, accept).refusal(error)
 
 
 async def _after_body(ctx: TriggerContext, port: str, request: Request) -> Response:
@@ -93,18 +103,8 @@ def proceed(
     ctx: TriggerContext, port: str, request: Request, payload: Payload
 ) -> Response | Coroutine[Any, Any, Response]:
     """The same with the payload that the graph is to get."""
-    fields = request.fields
-    accept = request.header("accept") if "accept" in fields else ""
-    now = ctx.at_once(port)
-    if now is not None:  # it has nothing open, so whether it fails makes no difference to it
-        try:
-            return respond(now(payload), accept)
-        except Failure:
-            pass  # it is made again below, where failures are dealt with: plain nodes are pure
-        except PenstockError as error:
-            return Exchange(ctx, accept).refusal(error)
-    exchange = Exchange(ctx, accept)
-    trace = request.header("traceparent") if "traceparent" in fields else ""
+    exchange = Exchange(ctx, request.header("accept"))
+    trace = request.header("traceparent")
     try:
         answer = ctx.begin(port, payload, fails=exchange.fails, trace=trace)
     except PenstockError as error:

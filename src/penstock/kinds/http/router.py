@@ -9,7 +9,7 @@ import msgspec
 from penstock.core.errors import NodeError
 from penstock.core.payload import Payload
 from penstock.core.ports import Port, Ports, family
-from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
+from penstock.engine.kind import FieldError, Relay, Relayed, field
 from penstock.kinds.http.methods import parse_methods
 from penstock.kinds.http.missed import missed
 from penstock.kinds.http.problem import problem
@@ -27,7 +27,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str | list[str] = ANY
 
 
-class Router(Action, kind="router", aliases=("http.router",), pure=True, normalised=True):
+class Router(Relay, kind="router", aliases=("http.router",), pure=True, normalised=True):
     """Send a request to the port of the route that fits its method and path.
 
     Config: routes, a list of `method` (one, or a list; `*`, the default, is every method), `path`
@@ -99,21 +99,21 @@ class Router(Action, kind="router", aliases=("http.router",), pure=True, normali
             raise ExceptionGroup("the routes cannot be used", mistakes)
         self.table = table
 
-    def run(self, inputs: Inputs) -> Outputs:
-        request = inputs["in"]
+    def relay(self, payload: Payload) -> Relayed:
         try:
-            method, path = request["method"], request["path"]
+            method, path = payload["method"], payload["path"]
             match = self.table.find(method, path)
         except (TypeError, KeyError, AttributeError) as error:
-            raise _not_a_request(request) from error
+            raise _not_a_request(payload) from error
         except ValueError as error:
-            return {"miss": problem(400, str(error))}
+            return "miss", problem(400, str(error))
         if match is None:
-            return {"miss": missed(self.table, method, path)}
-        if not match.params and "params" in request:
-            return {match.target: request}
-        params = {**(request.get("params") or {}), **match.params}
-        return {match.target: {**request, "params": params}}
+            return "miss", missed(self.table, method, path)
+        port, found = match
+        if not found and "params" in payload:
+            return port, payload
+        params = {**(payload.get("params") or {}), **found}
+        return port, {**payload, "params": params}
 
 
 def _not_a_request(payload: Payload) -> NodeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, cast
 
 from penstock.kinds.shell.group import end_group
@@ -104,7 +105,7 @@ async def converse(
     outputs: Mapping[int, Output],
     *,
     stdin: bytes | None,
-    directory: str | None,
+    directory: Path | None,
     environment: Mapping[str, str],
     grace: float,
 ) -> int:

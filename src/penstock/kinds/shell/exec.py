@@ -18,6 +18,7 @@ from penstock.core.json_text import JsonError, parse_json
 from penstock.core.payload import Payload, to_json
 from penstock.core.ports import Port, Ports
 from penstock.engine.context import NodeContext
+from penstock.engine.folder import is_reference
 from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
 from penstock.kinds.shell.child import converse
 from penstock.kinds.shell.output import Output
@@ -34,7 +35,8 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
     names another; false splits the text into words and runs no shell. args are added as arguments;
     a script finds them as `"$1"`, `"$2"`, …, which is the safe way to hand data to a script.
     stdin is text, bytes, or data, which is fed as JSON. environment adds variables to those of
-    Penstock, or stands alone with inherit_environment false. cwd is the working directory.
+    Penstock, or stands alone with inherit_environment false. cwd is the working directory; one that
+    begins with `run:` is in the run's own folder, which the program finds as PENSTOCK_FOLDER then.
 
     The program finds PENSTOCK_FID, PENSTOCK_NODE, PENSTOCK_ATTEMPT and PENSTOCK_IDEMPOTENCY_KEY
     in its environment; the key is the same when the node runs again after a crash or a failure.
@@ -105,6 +107,7 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
                 raise FieldError("command", str(error)) from error
 
     async def run(self, inputs: Inputs, ctx: NodeContext) -> Outputs:
+        directory = None if self.cwd is None else ctx.path(self.cwd)
         try:
             argv = self._argv(inputs["command"], _arguments(inputs["args"]))
             environment = self._environment(_variables(inputs["environment"]), ctx)
@@ -120,12 +123,12 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
                 argv,
                 {1: stdout, 2: stderr},
                 stdin=_bytes(inputs["stdin"]),
-                directory=self.cwd,
+                directory=directory,
                 environment=environment,
                 grace=self.grace.total_seconds(),
             )
         except (OSError, ValueError) as error:
-            raise self._not_started(argv[0], error) from error
+            raise self._not_started(argv[0], directory, error) from error
         text, complaint = stdout.data.decode("utf-8", "replace"), stderr.data.decode("utf-8", "replace")
         if code and self.fail_on_error:
             raise _exit_failure(argv, code, text, complaint)
@@ -155,13 +158,17 @@ class ShellExec(Action, kind="shell.exec", aliases=("shell",)):
             "PENSTOCK_ATTEMPT": str(ctx.attempt),
             "PENSTOCK_IDEMPOTENCY_KEY": ctx.idempotency_key,
         }
+        if self.cwd is not None and is_reference(self.cwd):
+            own["PENSTOCK_FOLDER"] = str(ctx.folder)
         base = dict(os.environ) if self.inherit_environment else {}
         return base | more | own
 
-    def _not_started(self, program: str, error: OSError | ValueError) -> NodeError:
+    def _not_started(
+        self, program: str, directory: Path | None, error: OSError | ValueError
+    ) -> NodeError:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         remedy = "check that it is installed and on PATH, or write its whole path"
-        if self.cwd is not None and not Path(self.cwd).is_dir():
+        if directory is not None and not directory.is_dir():
             reason, remedy = f"its working directory `{self.cwd}` does not exist", "correct `cwd`"
         elif isinstance(error, PermissionError):
             remedy = f"make it executable: chmod +x {shlex.quote(program)}"

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from penstock.core.payload import Payload
 from penstock.core.ports import MISSING, Port, Ports
-from penstock.engine.kind import Action, FieldError, Inputs, Outputs, field
+from penstock.engine.kind import FieldError, Relay, Relayed, field
 from penstock.kinds.testing.expectation import Expectation
 
 
-class Assert(Action, kind="assert", aliases=("control.assert",), pure=True, normalised=True):
+class Assert(Relay, kind="assert", aliases=("control.assert",), pure=True, normalised=True):
     """Fail when the payload is not what it should be, and pass it on when it is.
 
     Config: at least one of
@@ -49,7 +49,6 @@ class Assert(Action, kind="assert", aliases=("control.assert",), pure=True, norm
         if not self.expectation:
             raise FieldError("that", "it expects nothing: set `expect`, `include` or `that`")
 
-    def run(self, inputs: Inputs) -> Outputs:
-        payload = inputs["in"]
+    def relay(self, payload: Payload) -> Relayed:
         self.expectation.verify(payload, self.message)
-        return {"out": payload}
+        return "out", payload

@@ -78,7 +78,7 @@
     const words = SAID[event.type]?.(event);
     if (!words) return;
     const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
-    const line = document.createElement("li");
+    const line = document.createElement("p");
     line.className = `from-${event.type.split(".")[1]}`;
     line.append(code(event.node ?? ""), ` ${words}`);
     log.append(line);

@@ -1,0 +1,1 @@
+"""Files: what clients upload for runs, and what runs offer for download."""

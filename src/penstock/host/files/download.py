@@ -1,0 +1,136 @@
+"""Downloads: a file as an answer, whole or in ranges, or the word that nothing has changed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from email.utils import formatdate, parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from penstock.host.files.errand import errand
+from penstock.host.files.media_types import PROTECTION, disposition, media_type
+from penstock.host.files.ranges import Range, Unsatisfiable, read_ranges
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from penstock.host.files.run_files import OpenFile
+
+_PIECE_BYTES: Final = 256 << 10
+
+
+class Download(Response):
+    """Answers a GET or a HEAD with an open file, and closes it.
+
+    What the client has already is not sent again (`If-None-Match`, `If-Modified-Since`); with
+    `Range` it gets a part, or several, unless the file is another one than `If-Range` says.
+    """
+
+    def __init__(self, opened: OpenFile, request: Headers) -> None:
+        self._opened = opened
+        self._size = opened.size_bytes
+        self._kind = media_type(opened.name)
+        self._ranges: list[Range] = []
+        self._boundary = ""
+        super().__init__(status_code=200)
+        self.raw_headers = []  # a body of no bytes has a length that is not the file's
+        self.headers["etag"] = f'"{opened.tag}"'
+        self.headers["last-modified"] = formatdate(opened.modified, usegmt=True)
+        self.headers["accept-ranges"] = "bytes"
+        self.headers["cache-control"] = "private, no-cache"
+        for name, value in PROTECTION:
+            self.headers[name] = value
+        if self._is_known(request):
+            self.status_code, self._size = 304, 0
+            return
+        self.headers["content-disposition"] = disposition(opened.name)
+        self.headers["content-type"] = self._kind
+        try:
+            self._ranges = read_ranges(request.get("range", ""), self._size) if self._may_cut(request) else []
+        except Unsatisfiable:
+            self.status_code = 416
+            self.headers["content-range"] = f"bytes */{self._size}"
+            self._size = 0
+        self._measure()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        try:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            if scope["method"] != "HEAD":
+                for head, part in self._pieces():
+                    if head:
+                        await send({"type": "http.response.body", "body": head, "more_body": True})
+                    for piece in _cut(part):
+                        data = await errand(lambda: self._read(piece))  # noqa: B023 - awaited at once
+                        await send({"type": "http.response.body", "body": data, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._opened.content.close()
+
+    def _is_known(self, request: Headers) -> bool:
+        """Whether the client has the file as it is."""
+        tags = request.get("if-none-match")
+        if tags is not None:
+            known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+            return "*" in known or self.headers["etag"] in known
+        return _is_since(request.get("if-modified-since", ""), self._opened.modified)
+
+    def _may_cut(self, request: Headers) -> bool:
+        """Whether the parts that a client wants are parts of the file that it knows."""
+        condition = request.get("if-range")
+        return condition is None or condition in (self.headers["etag"], self.headers["last-modified"])
+
+    def _measure(self) -> None:
+        """Say how long the answer is, and which part of the file it has."""
+        if len(self._ranges) == 1:
+            self.status_code = 206
+            self.headers["content-range"] = self._place(self._ranges[0])
+        elif self._ranges:
+            self.status_code = 206
+            self._boundary = secrets.token_hex(16)
+            self.headers["content-type"] = f"multipart/byteranges; boundary={self._boundary}"
+        length = sum(len(head) + part.end - part.start for head, part in self._pieces())
+        self.headers["content-length"] = str(length)
+
+    def _pieces(self) -> Iterator[tuple[bytes, Range]]:
+        """What is sent: parts of the file, each with what stands before it."""
+        if self._boundary:
+            for part in self._ranges:
+                head = f"\r\n--{self._boundary}\r\nContent-Type: {self._kind}\r\n"
+                yield f"{head}Content-Range: {self._place(part)}\r\n\r\n".encode(), part
+            yield f"\r\n--{self._boundary}--\r\n".encode(), Range(0, 0)
+        elif self._ranges:
+            yield b"", self._ranges[0]
+        elif self.status_code == 200:
+            yield b"", Range(0, self._size)
+
+    def _place(self, part: Range) -> str:
+        return f"bytes {part.start}-{part.end - 1}/{self._opened.size_bytes}"
+
+    def _read(self, piece: Range) -> bytes:
+        """A piece of the file. Raises EOFError when the file has become shorter meanwhile."""
+        wanted = piece.end - piece.start
+        data = os.pread(self._opened.content.fileno(), wanted, piece.start)
+        if len(data) < wanted:  # the client must not take it for whole
+            raise EOFError(f"`{self._opened.name}` became shorter while it was sent")
+        return data
+
+
+def _cut(part: Range) -> Iterator[Range]:
+    for start in range(part.start, part.end, _PIECE_BYTES):
+        yield Range(start, min(start + _PIECE_BYTES, part.end))
+
+
+def _is_since(header: str, modified: float) -> bool:
+    """Whether nothing has changed since the date in a header; dates know whole seconds."""
+    try:
+        return int(modified) <= parsedate_to_datetime(header).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return False
