@@ -24,8 +24,9 @@ _FRAME: Final = re.compile(rb"id: (\d+)\nevent: \S+\ndata: \{\"seq\":\d+,\"at\":
 class CrowdHost:
     """A `penstock serve` that runs. url: of the host; token: its administrator's."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str, token: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, url: str, token: str) -> None:
         self.process = process
+        self.folder = folder
         self.url = url
         self.token = token
 
@@ -73,7 +74,7 @@ async def crowd_host(folder: Path, flows: Path) -> AsyncIterator[CrowdHost]:
             token = await _found(process.stderr, r"(pst_\S+)")
         draining = asyncio.create_task(_drain(process.stderr), name="stderr of the host")
         try:
-            yield CrowdHost(process, url, token)
+            yield CrowdHost(process, folder, url, token)
         finally:
             draining.cancel()
     finally:
@@ -100,7 +101,8 @@ class Listener(asyncio.Protocol):
     """One client that follows a run, and notes what it sees of it.
 
     seqs: of the events, in the order in which they came. ended: an `eof` came. closed: nothing
-    more will come. late_ms: for each event, how long after it had happened it came, if `times`.
+    more will come. late_ms: of each event that happened while this one listened, how long after
+    that it came, if `times`.
     """
 
     def __init__(self, host: CrowdHost, fid: str, *, times: bool = False) -> None:
@@ -111,6 +113,7 @@ class Listener(asyncio.Protocol):
         self._host = host
         self._fid = fid
         self._times = times
+        self._since = 0.0
         self._rest = b""
         self._transport: asyncio.Transport | None = None
 
@@ -147,11 +150,13 @@ class Listener(asyncio.Protocol):
             return
         whole, self._rest = data[:end], data[end:]
         now = time.time()
+        self._since = self._since or now
         for seq, at in _FRAME.findall(whole):
             self.seqs.append(int(seq))
             if self._times:
                 happened = datetime.fromisoformat(at.decode()).timestamp()
-                self.late_ms.append((now - happened) * 1000)
+                if happened > self._since:
+                    self.late_ms.append((now - happened) * 1000)
         if whole.endswith(b'event: eof\ndata: {"type":"eof"}\n\n'):
             self.ended = True
 

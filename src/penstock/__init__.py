@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from penstock.engine.scheme import Scheme
     from penstock.engine.step import step
     from penstock.engine.strand import Context
-    from penstock.runtime import Runtime, load_flow
+    from penstock.runtime import Runtime, flows_of, load_flow
 
 _HOMES = {
     "Action": "penstock.engine.kind",
@@ -74,6 +74,7 @@ _HOMES = {
     "Strategy": "penstock.core.policies",
     "field": "penstock.engine.kind",
     "flow": "penstock.engine.pyflow",
+    "flows_of": "penstock.runtime",
     "load_flow": "penstock.runtime",
     "node": "penstock.engine.function",
     "step": "penstock.engine.step",
@@ -120,6 +121,7 @@ __all__ = [
     "__version__",
     "field",
     "flow",
+    "flows_of",
     "load_flow",
     "node",
     "step",

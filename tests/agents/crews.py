@@ -78,6 +78,26 @@ def reviewed() -> Crew:
     return Crew(agents=[writer, printer], tasks=[draft, last])
 
 
+def writing() -> Crew:
+    """A crew that leaves a file."""
+    writer = _agent("Writer")
+    report = Task(
+        name="report",
+        description="Report on {topic}",
+        expected_output="text",
+        agent=writer,
+        output_file="{topic}/report.md",
+    )
+    return Crew(agents=[writer], tasks=[report])
+
+
+def breaking() -> Crew:
+    """A crew whose tool raises."""
+    breaker = _agent("Breaker", tools=[broken])
+    task = Task(name="break", description="Break it", expected_output="x", agent=breaker)
+    return Crew(agents=[breaker], tasks=[task])
+
+
 def beside() -> Crew:
     """A crew two of whose tasks are done at the same time."""
     first, second, third = _agent("First"), _agent("Second"), _agent("Third")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.agents import documents
-from tests.agents.model_server import Model
 
 from penstock import Runtime
 from penstock.agents import standard_readers
@@ -16,6 +15,9 @@ from penstock.core.errors import DocumentError, InputError, RunFailed, SettingsE
 from penstock.engine.loading import Loader
 from penstock.kinds import standard_scheme
 from penstock.runtime import flows_of, load_flow
+
+if TYPE_CHECKING:
+    from tests.agents.model_server import Model
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

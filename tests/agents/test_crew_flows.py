@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.agents.model_server import Held, Model
-from tests.agents.test_crews import CREWS, _open_lock, _released, events_of, told
+from tests.agents.test_crews import CREWS, _open_lock, _released, _waits, events_of, told
 
 from penstock import Runtime, load_flow
 from penstock.core.errors import InputError, RunFailed
@@ -108,6 +108,7 @@ async def test_people_answer_what_a_flow_asks_by_locks(url: str, model: Model) -
         assert (asked.name, asked.title) == ("ask", "What now?")
         await _released(runtime, run.fid, {"answer": "go on"})
         draft = await _open_lock(runtime, run.fid, but=asked.lid)
+        await _waits(run, 1)
         assert (draft.title, draft.data) == ("Is this right?", "draft: they said go on")
         assert draft.schema["properties"]["outcome"]["enum"] == ["right", "wrong"]
         await _released(runtime, run.fid, {"outcome": "wrong", "feedback": "too short"})

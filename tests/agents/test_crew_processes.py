@@ -121,5 +121,5 @@ def test_a_wrong_document_is_told_by_validate(tmp_path: Path, model: Model, begi
     process = begin("validate", "search.yaml")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "search.yaml:21" in err
+    assert "search.yaml:22" in err
     assert "did you mean `writer`?" in err

@@ -10,8 +10,9 @@ import pytest
 from tests.agents import documents
 from tests.agents.model_server import Held, Model, Refusal, ToolCall
 
-from penstock import Event, Run, Runtime, load_flow
-from penstock.core.errors import RunCancelled, RunFailed
+from penstock import Attachment, Event, Run, Runtime, load_flow
+from penstock.core.errors import RunCancelled, RunFailed, RunTimeout
+from penstock.testing.clock import FakeClock
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 """What the framework warns itself of is not about us."""
@@ -21,6 +22,10 @@ CREWS = Path(__file__).with_name("crews.py")
 
 def crew(name: str) -> Any:
     return load_flow(f"{CREWS}:{name}")
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 async def events_of(run: Run) -> list[Event]:
@@ -79,7 +84,7 @@ async def test_what_a_crew_does_becomes_events_of_its_run_in_order(
     assert answers[-1]["tokens"] == {"prompt": 11, "completion": 7, "total": 18}
     [final] = [event.data for event in events if event.type == "agent.final"]
     assert final["output"] == "the text"
-    assert final["tokens"] > 0
+    assert final["tokens"]["total"] > 0
 
 
 async def test_each_task_is_a_step_with_its_answer(runtime: Runtime, model: Model) -> None:
@@ -122,6 +127,36 @@ async def test_an_answer_that_is_data_is_the_result(runtime: Runtime, model: Mod
     assert flow.output_schema["properties"]["good"] == {"title": "Good", "type": "boolean"}
     run = await runtime.start(flow, work="this")
     assert await run.result() == {"good": True, "reason": "it is short"}
+
+
+async def test_a_file_of_a_task_is_among_those_of_its_run(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model.answer("Report on", "all is well")
+    async with Runtime("memory:", files=tmp_path / "files") as runtime:
+        run = await runtime.start(crew("writing"), topic="rain")
+        assert await run.result() == "all is well"
+        report = tmp_path / "files" / run.fid / "out" / "rain" / "report.md"
+        assert report.read_text() == "all is well"
+        outside = await runtime.start(crew("writing"), topic="../../..")
+        with pytest.raises(RunFailed):
+            await outside.result()
+    assert names_in(tmp_path) == ["files"]
+
+
+async def test_a_file_that_a_crew_is_given_is_named_by_its_path(
+    tmp_path: Path, runtime: Runtime, model: Model
+) -> None:
+    given = tmp_path / "given.txt"
+    given.write_text("what is in it")
+    model.answer("Research /", "the facts")
+    model.answer("Write about /", "the text")
+    document = documents.search(tmp_path, model.url)
+    document.write_text(f"inputs: {{topic: {{type: string, format: file}}}}\n{document.read_text()}")
+    run = await runtime.start(load_flow(document), topic=Attachment(given))
+    assert await run.result() == "the text"
+    assert "in/given.txt" in model.asked[0]
 
 
 async def test_tasks_beside_each_other_are_steps_of_their_own(runtime: Runtime, model: Model) -> None:
@@ -191,6 +226,42 @@ async def test_a_model_that_refuses_fails_the_run_with_its_words(
     assert failed.node == "research"
 
 
+@pytest.mark.parametrize("status", [429, 500])
+async def test_a_model_that_is_busy_is_asked_again(
+    runtime: Runtime, model: Model, tmp_path: Path, status: int
+) -> None:
+    model.answer("Research", Refusal(status, "busy"), "the facts")
+    model.answer("Write about", "the text")
+    flow = load_flow(documents.search(tmp_path, model.url))
+    run = await runtime.start(flow, topic="rain")
+    assert await run.result() == "the text"
+    assert model.times_asked("Research") == 2
+
+
+async def test_a_model_that_is_too_slow_ends_with_the_limit_of_the_flow(
+    model: Model, tmp_path: Path
+) -> None:
+    held, clock = Held("too late"), FakeClock()
+    model.answer("Research", held)
+    path = documents.search(tmp_path, model.url)
+    path.write_text(f"settings: {{timeout: 5m}}\n{path.read_text()}")
+    async with Runtime("memory:", clock=clock) as runtime:
+        run = await runtime.start(load_flow(path), topic="rain")
+        await asyncio.to_thread(model.wait_asked, "Research")
+        clock.advance(301)
+        with pytest.raises(RunTimeout, match="longer than 5m"):
+            await run.result()
+    held.gate.set()
+
+
+async def test_a_tool_that_raises_is_told_with_its_words(runtime: Runtime, model: Model) -> None:
+    model.answer("Break it", ToolCall("broken", {"city": "Bergen"}), "it is broken")
+    run = await runtime.start(crew("breaking"))
+    assert await run.result() == "it is broken"
+    wrong = [event.data for event in await events_of(run) if event.data.get("of") == "tool"]
+    assert "nothing is known of Bergen" in str(wrong[1])
+
+
 async def test_a_tool_that_fails_is_told_and_the_agent_goes_on(runtime: Runtime, model: Model) -> None:
     model.answer("Research", ToolCall("look_up", {"town": "Bergen"}), "no facts")
     model.answer("Write about", "the text")
@@ -254,13 +325,14 @@ async def test_a_person_looks_over_an_answer_by_a_lock(url: str, model: Model) -
     async with Runtime(url, evict_after=0.0) as runtime:
         run = await runtime.start(flow)
         lock = await _open_lock(runtime, run.fid)
+        await _waits(run, 1)
         assert lock.data == {"answer": "far too long", "agent": "Writer"}
         await _released(runtime, run.fid, {"feedback": "should be shorter"})
         found = await _open_lock(runtime, run.fid, but=lock.lid)
+        await _waits(run, 2)
         assert found.data["answer"] == "short"
         await _released(runtime, run.fid, {})
         assert await run.result() == "printed"
-        assert [event.type for event in await events_of(run)].count("run.waiting") == 2
     assert model.times_asked("Draft it") == 2, "nothing was asked twice"
     assert "short" in model.asked[-1]
 
@@ -273,6 +345,14 @@ async def _open_lock(runtime: Runtime, fid: str, *, but: str = "") -> Any:
                 if lock.open and lock.lid != but:
                     return lock
     raise AssertionError("the run opened no lock")
+
+
+async def _waits(run: Run, times: int) -> None:
+    """Return when the run has begun to wait so often: then nothing of it is in memory."""
+    async for event in run.events():
+        times -= event.type == "run.waiting"
+        if not times:
+            return
 
 
 async def _released(runtime: Runtime, fid: str, value: Any) -> None:

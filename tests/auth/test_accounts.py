@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from tests.auth.provider import PASSWORD, make_auth
+from tests.auth.provider import PASSWORD
 
 from penstock.auth import HOST, Auth, Permission, Resource
 from penstock.auth.picture import Picture
 from penstock.auth.records import Grant, Group, Token, User
 from penstock.core.errors import AccountError, EntryNotFound
-from penstock.core.store import Store
-from penstock.testing.clock import FakeClock
 
 
 async def test_a_user_is_known_by_one_name_however_it_is_written(auth: Auth) -> None:
@@ -88,6 +84,26 @@ async def test_who_is_removed_leaves_no_token_and_no_grant(auth: Auth) -> None:
     await auth.users.remove("ada")
     picture = await Picture.of(auth.store)
     assert (picture.all(User), picture.all(Token), picture.all(Grant)) == ([], [], [])
+
+
+async def test_an_identity_is_one_user(auth: Auth) -> None:
+    await auth.users.add("ada", identities=["https://id.example 1"])
+    await auth.users.add("bob")
+    with pytest.raises(AccountError, match="is the user `ada` already") as caught:
+        await auth.users.change("bob", identities=["https://id.example 1"])
+    assert caught.value.field == "identities"
+    with pytest.raises(AccountError, match="is the user `ada` already"):
+        await auth.users.add("eve", identities=["https://id.example 1"])
+    await auth.users.change("ada", identities=["https://id.example 1", "https://id.example 2"])
+    await auth.users.change("ada", identities=[])
+    assert (await auth.users.change("bob", identities=["https://id.example 1"])).identities
+
+
+@pytest.mark.parametrize("identity", ["", "https://id.example", "https://id.example ", "a\nb c"])
+async def test_what_is_no_identity_is_refused(auth: Auth, identity: str) -> None:
+    with pytest.raises(AccountError) as caught:
+        await auth.users.add("ada", identities=[identity])
+    assert caught.value.field == "identities"
 
 
 async def test_users_join_and_leave_groups(auth: Auth) -> None:
@@ -177,25 +193,6 @@ async def test_an_administrator_by_grant_is_one_as_well(auth: Auth) -> None:
     grant = await auth.grants.grant("user:ada", Permission.ADMIN, HOST)
     with pytest.raises(AccountError, match="nobody would be left"):
         await auth.grants.withdraw(grant.id)
-
-
-async def test_changes_at_the_same_time_all_hold(auth: Auth, store: Store, clock: FakeClock) -> None:
-    await auth.groups.add("staff")
-    names = [f"user{number}" for number in range(8)]
-    for name in names:
-        await auth.users.add(name)
-    other = make_auth(store, clock=clock)
-    await other.open()
-    await asyncio.gather(
-        *(
-            side.users.change("user0", email=f"{number}@x")
-            for number, side in enumerate([auth, other] * 2)
-        ),
-        *(auth.groups.change("staff", add=[name]) for name in names),
-    )
-    picture = await Picture.of(store)
-    assert [user.name for user in picture.members_of(picture.find(Group, "staff"))] == names
-    assert picture.find(User, "user0").email.endswith("@x")
 
 
 async def test_a_token_makes_none_that_is_good_for_more_or_longer(auth: Auth) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,19 +12,8 @@ from penstock.auth.records import Token, User, kept
 from penstock.core.catalog import Collection, Write
 from penstock.core.errors import StoreAway
 from penstock.core.store import Store
-from penstock.store import open_store
 from penstock.store.keys import GivenKeys, Key
 from penstock.testing.clock import FakeClock
-
-
-@pytest.fixture
-async def elsewhere(tmp_path: Path, store: Store, clock: FakeClock) -> AsyncIterator[Auth]:
-    """The provider of another process on the same store, which follows what is written."""
-    own = open_store(f"sqlite:///{tmp_path}/store.db")
-    await own.open()
-    async with make_auth(own, clock=clock) as auth:
-        yield auth
-    await own.close()
 
 
 async def token_of(auth: Auth, user: User, **wanted: object) -> str:
@@ -92,44 +80,6 @@ async def test_tokens_outlive_a_new_secret_as_long_as_the_old_one_is_known(
     rotated = make_auth(store, clock=clock, keys=keys)
     await rotated.open()
     assert rotated.directory.authenticate(text) is not None
-
-
-async def test_a_deactivated_user_is_out_at_once_in_every_process(auth: Auth, elsewhere: Auth) -> None:
-    await auth.users.add("root", roles=["admin"])
-    user = await auth.users.add("ada", roles=["admin"])
-    text = await token_of(auth, user)
-    await until(elsewhere, lambda: elsewhere.directory.authenticate(text) is not None)
-    principal = elsewhere.directory.authenticate(text)
-    assert principal is not None
-    await auth.users.change("ada", active=False)
-    assert auth.directory.authenticate(text) is None
-    await until(elsewhere, lambda: elsewhere.directory.authenticate(text) is None)
-    assert not elsewhere.directory.stands(principal)
-    assert not elsewhere.directory.may(principal, Permission.VIEW)
-
-
-async def test_a_revoked_token_is_of_no_use_in_any_process(auth: Auth, elsewhere: Auth) -> None:
-    user = await auth.users.add("ada")
-    issued = await auth.tokens.issue(user, name="ci")
-    await until(elsewhere, lambda: elsewhere.directory.authenticate(issued.text) is not None)
-    await elsewhere.tokens.revoke([issued.token])
-    assert elsewhere.directory.authenticate(issued.text) is None
-    async with auth:
-        await until(auth, lambda: auth.directory.authenticate(issued.text) is None)
-
-
-async def test_a_grant_holds_in_every_process(auth: Auth, elsewhere: Auth) -> None:
-    user = await auth.users.add("ada")
-    text = await token_of(auth, user)
-    await auth.grants.grant("user:ada", Permission.LAUNCH, Resource.parse("flow:hello"))
-
-    def may() -> bool:
-        principal = elsewhere.directory.authenticate(text)
-        return principal is not None and elsewhere.directory.may(
-            principal, Permission.LAUNCH, flow="hello"
-        )
-
-    await until(elsewhere, may)
 
 
 async def test_permissions_come_from_groups_and_from_roles_that_grants_make(auth: Auth) -> None:

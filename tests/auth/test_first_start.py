@@ -1,13 +1,7 @@
 from __future__ import annotations
 
-import asyncio
-
-from tests.auth.provider import make_auth
-
 from penstock.auth import Auth, Permission
 from penstock.auth.records import User
-from penstock.core.store import Store
-from penstock.testing.clock import FakeClock
 
 
 async def test_the_first_start_makes_an_administrator_and_the_second_none(auth: Auth) -> None:
@@ -21,14 +15,6 @@ async def test_the_first_start_makes_an_administrator_and_the_second_none(auth: 
     trail = [entry.action for entry in await auth.store.audits()]
     assert trail == ["token.create", "user.create"]
     assert issued.text not in repr(await auth.store.audits())
-
-
-async def test_of_hosts_that_start_together_one_makes_the_administrator(
-    store: Store, clock: FakeClock
-) -> None:
-    hosts = [make_auth(store, clock=clock) for _ in range(5)]
-    made = await asyncio.gather(*(host.ensure_admin() for host in hosts))
-    assert sum(each is not None for each in made) == 1
 
 
 async def test_where_somebody_administers_nobody_is_made(auth: Auth) -> None:

@@ -11,18 +11,26 @@ import sys
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
 class Started:
-    """A `penstock` process in a folder, with a store of its own there."""
+    """A `penstock` process in a folder, with a store of its own there. variables: of its environment."""
 
-    def __init__(self, folder: Path, *args: str) -> None:
+    def __init__(
+        self, folder: Path, *args: str, variables: Mapping[str, str] | None = None
+    ) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "penstock", *args],
             cwd=folder,
-            env=kept | {"PENSTOCK_STORE": f"sqlite:///{folder}/store.db", "PYTHONUNBUFFERED": "1"},
+            env={
+                **kept,
+                "PENSTOCK_STORE": f"sqlite:///{folder}/store.db",
+                "PYTHONUNBUFFERED": "1",
+                **(variables or {}),
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -112,6 +112,13 @@ def test_a_role_that_is_not_there_is_told_with_the_nearest_one(penstock: Penstoc
     assert "did you mean `operator`?" in outcome.err
 
 
+def test_an_identity_of_a_provider_is_given_and_taken(penstock: Penstock) -> None:
+    add(penstock, "ada", "--identity", "https://id.example 1")
+    assert listed(penstock, "users", "show", "ada")["identities"] == ["https://id.example 1"]
+    assert penstock("users", "change", "ada", "--no-identities").code == 0
+    assert listed(penstock, "users", "show", "ada")["identities"] == []
+
+
 def test_a_user_is_put_out_and_let_in_again(penstock: Penstock) -> None:
     add(penstock, "root", "--role", "admin")
     add(penstock, "ada")

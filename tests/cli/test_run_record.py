@@ -181,6 +181,25 @@ def test_notes_come_in_the_order_of_the_stream(stream: Stream) -> None:
     assert [note.text for note in stream.record.notes()] == ["0", "1", "2", '{"n":3}']
 
 
+def test_what_the_run_itself_says_is_among_the_notes(stream: Stream) -> None:
+    stream.add(0.1, "node.stdout", line="from the flow")
+    stream.add(0.1, "node.stdout", "a", line="from a node")
+    assert [(note.node, note.text) for note in stream.record.notes()] == [
+        ("", "from the flow"),
+        ("a", "from a node"),
+    ]
+
+
+def test_a_node_that_lost_its_worker_begins_again(stream: Stream) -> None:
+    stream.add(0.1, "node.started", "a", kind="step", attempt=1)
+    error = Error(code="worker.killed", message="killed by SIGKILL")
+    stream.add(0.2, "run.resumed", reason="worker", lost=1, error=error)
+    assert stream.record.nodes["a"].state is NodeState.PENDING
+    stream.add(0.3, "node.started", "a", kind="step", attempt=1)
+    stream.add(0.4, "node.completed", "a", outputs=1, duration_ms=100.0)
+    assert stream.record.nodes["a"].state is NodeState.COMPLETED
+
+
 @pytest.mark.parametrize(
     ("process", "expected"),
     [

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from inspect import isawaitable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from tests.client.fake_host import FakeHost
 
@@ -25,7 +25,7 @@ def host() -> FakeHost:
 
 @pytest.fixture(params=["blocking", "awaited"])
 async def client(request: pytest.FixtureRequest, host: FakeHost) -> AsyncIterator[Any]:
-    transport = httpx.MockTransport(host)
+    transport = httpx2.MockTransport(host)
     if request.param == "blocking":
         with Client(URL, token="t0", retry=AT_ONCE, transport=transport) as blocking:
             yield blocking

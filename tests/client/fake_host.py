@@ -6,24 +6,24 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 
 PREFIX = "/api/v1"
 
-Answer = Callable[[httpx.Request], httpx.Response] | httpx.Response | Exception
+Answer = Callable[[httpx2.Request], httpx2.Response] | httpx2.Response | Exception
 
 
 class FakeHost:
     """Answers by method and path; of several answers for one, each once and the last for ever."""
 
     def __init__(self) -> None:
-        self.asked: list[httpx.Request] = []
+        self.asked: list[httpx2.Request] = []
         self._answers: dict[tuple[str, str], list[Answer]] = {}
 
     def answers(self, method: str, path: str, *answers: Answer) -> None:
         self._answers[(method, PREFIX + path)] = list(answers)
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request)
         known = self._answers.get((request.method, request.url.path))
         if known is None:
@@ -34,7 +34,7 @@ class FakeHost:
         return answer(request) if callable(answer) else answer
 
     @property
-    def last(self) -> httpx.Request:
+    def last(self) -> httpx2.Request:
         return self.asked[-1]
 
     @property
@@ -46,9 +46,9 @@ class FakeHost:
         ]
 
 
-def answer(body: Any, status: int = 200, **headers: str) -> httpx.Response:
+def answer(body: Any, status: int = 200, **headers: str) -> httpx2.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Response(status, json=body, headers=named)
+    return httpx2.Response(status, json=body, headers=named)
 
 
 def problem(
@@ -58,15 +58,15 @@ def problem(
     kind: str = "",
     headers: dict[str, str] | None = None,
     **members: Any,
-) -> httpx.Response:
+) -> httpx2.Response:
     body = {"title": "", "status": status, "detail": detail, **members}
     if kind:
         body["type"] = f"urn:penstock:{kind}"
     found = {"content-type": "application/problem+json", **(headers or {})}
-    return httpx.Response(status, content=json.dumps(body).encode(), headers=found)
+    return httpx2.Response(status, content=json.dumps(body).encode(), headers=found)
 
 
-class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
+class Cut(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """A body in parts, behind which the line is cut, or is not."""
 
     def __init__(self, *parts: bytes, cut: bool = True) -> None:
@@ -77,7 +77,7 @@ class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         yield from self._parts
         if self._cut:
-            raise httpx.ReadError("cut")
+            raise httpx2.ReadError("cut")
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in self:
@@ -90,10 +90,10 @@ class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
         self.closed = True
 
 
-def events(*parts: bytes, cut: bool = False) -> httpx.Response:
+def events(*parts: bytes, cut: bool = False) -> httpx2.Response:
     """An answer that is a stream of events."""
     head = {"content-type": "text/event-stream"}
-    return httpx.Response(200, headers=head, stream=Cut(*parts, cut=cut))
+    return httpx2.Response(200, headers=head, stream=Cut(*parts, cut=cut))
 
 
 def sent(seq: int, type: str = "node.message", **fields: Any) -> bytes:  # noqa: A002 - the field's word

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 import pytest
 import trustme
 from tests.client.conftest import AT_ONCE
@@ -34,7 +34,7 @@ def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
 
 
 def test_a_host_may_stand_behind_a_path(host: FakeHost) -> None:
-    with Client("https://host.test/flows/", transport=httpx.MockTransport(host)) as client:
+    with Client("https://host.test/flows/", transport=httpx2.MockTransport(host)) as client:
         host.answers("GET", "/runs/f1", answer(RUN))
         with pytest.raises(Exception, match="nothing is here"):
             client.run("f1").show()

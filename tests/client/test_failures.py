@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from tests.client.conftest import had
 from tests.client.fake_host import FakeHost, problem
@@ -74,7 +74,7 @@ def test_who_is_not_known_is_told_how_to_say_who_they_are() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"status": "many"}', b"[]"])
 def test_an_error_of_something_before_the_host_is_told_by_its_status(body: bytes) -> None:
     for kind in ("text/html", "application/problem+json"):
-        found = failure_of(problem_of(Answer(502, httpx.Headers({"content-type": kind}), body)))
+        found = failure_of(problem_of(Answer(502, httpx2.Headers({"content-type": kind}), body)))
         assert isinstance(found, errors.HostError)
         assert found.message == "the host answered 502"
 
@@ -116,5 +116,5 @@ async def test_a_candidate_that_does_not_fit_says_where(host: FakeHost, client: 
 
 
 def _answer(status: int, body: dict[str, Any]) -> Answer:
-    headers = httpx.Headers({"content-type": "application/problem+json; charset=utf-8"})
+    headers = httpx2.Headers({"content-type": "application/problem+json; charset=utf-8"})
     return Answer(status, headers, json.dumps(body).encode())

@@ -7,7 +7,7 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from tests.client.conftest import had
 from tests.client.fake_host import RUN, Cut, FakeHost, answer, problem
@@ -30,24 +30,24 @@ class Tus:
         host.answers("PATCH", "/uploads/u1", self.take)
         host.answers("HEAD", "/uploads/u1", self.tell)
 
-    def create(self, request: httpx.Request) -> httpx.Response:
+    def create(self, request: httpx2.Request) -> httpx2.Response:
         assert request.headers["tus-resumable"] == "1.0.0"
         pairs = (pair.split(" ") for pair in request.headers["upload-metadata"].split(","))
         self.facts = {key: b64decode(text).decode() for key, text in pairs}
         self.facts["length"] = request.headers["upload-length"]
-        return httpx.Response(201, headers={"location": "/api/v1/uploads/u1"})
+        return httpx2.Response(201, headers={"location": "/api/v1/uploads/u1"})
 
-    def take(self, request: httpx.Request) -> httpx.Response:
+    def take(self, request: httpx2.Request) -> httpx2.Response:
         assert int(request.headers["upload-offset"]) == len(self.taken)
         assert request.headers["content-type"] == "application/offset+octet-stream"
         if self._cuts:
             self.taken += request.content[: self._cuts.pop(0)]
-            raise httpx.WriteError("cut")
+            raise httpx2.WriteError("cut")
         self.taken += request.content
-        return httpx.Response(204, headers={"upload-offset": str(len(self.taken))})
+        return httpx2.Response(204, headers={"upload-offset": str(len(self.taken))})
 
-    def tell(self, _: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"upload-offset": str(len(self.taken))})
+    def tell(self, _: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"upload-offset": str(len(self.taken))})
 
 
 @pytest.fixture
@@ -123,25 +123,25 @@ async def test_the_files_of_a_run_are_listed(host: FakeHost, client: Any) -> Non
 
 
 async def test_a_file_is_read_whole(host: FakeHost, client: Any) -> None:
-    host.answers("GET", PDF, httpx.Response(200, content=BODY))
+    host.answers("GET", PDF, httpx2.Response(200, content=BODY))
     assert await had(client.run("f1").read("out/report.pdf")) == BODY
     assert host.last.headers["accept-encoding"] == "identity"
 
 
-def _cut(etag: str = '"v1"') -> httpx.Response:
-    return httpx.Response(200, headers={"etag": etag}, stream=Cut(BODY[:4000], BODY[4000:5000]))
+def _cut(etag: str = '"v1"') -> httpx2.Response:
+    return httpx2.Response(200, headers={"etag": etag}, stream=Cut(BODY[:4000], BODY[4000:5000]))
 
 
-def _rest(request: httpx.Request) -> httpx.Response:
+def _rest(request: httpx2.Request) -> httpx2.Response:
     assert request.headers["range"] == "bytes=5000-"
     assert request.headers["if-range"] == '"v1"'
-    return httpx.Response(206, headers={"etag": '"v1"'}, content=BODY[5000:])
+    return httpx2.Response(206, headers={"etag": '"v1"'}, content=BODY[5000:])
 
 
 async def test_after_a_cut_only_the_rest_is_asked_for(
     host: FakeHost, client: Any, tmp_path: Path
 ) -> None:
-    host.answers("GET", PDF, _cut(), httpx.ConnectError("away"), _rest)
+    host.answers("GET", PDF, _cut(), httpx2.ConnectError("away"), _rest)
     path = await had(client.run("f1").download("out/report.pdf", tmp_path))
     assert path == tmp_path / "report.pdf"
     assert path.read_bytes() == BODY
@@ -149,12 +149,12 @@ async def test_after_a_cut_only_the_rest_is_asked_for(
 
 
 async def test_a_file_that_became_another_is_read_anew(host: FakeHost, client: Any) -> None:
-    host.answers("GET", PDF, _cut(), httpx.Response(200, headers={"etag": '"v2"'}, content=b"new"))
+    host.answers("GET", PDF, _cut(), httpx2.Response(200, headers={"etag": '"v2"'}, content=b"new"))
     assert await had(client.run("f1").read("out/report.pdf")) == b"new"
 
 
 async def test_without_a_strong_tag_a_file_is_read_anew(host: FakeHost, client: Any) -> None:
-    host.answers("GET", PDF, _cut('W/"v1"'), httpx.Response(200, content=BODY))
+    host.answers("GET", PDF, _cut('W/"v1"'), httpx2.Response(200, content=BODY))
     assert await had(client.run("f1").read("out/report.pdf")) == BODY
     assert "range" not in host.last.headers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +36,7 @@ async def test_a_cut_stream_goes_on_behind_the_last_event(host: FakeHost, client
         "GET",
         EVENTS,
         events(sent(1), sent(2), sent(3)[:-1], cut=True),
-        httpx.ConnectError("restarting"),
+        httpx2.ConnectError("restarting"),
         problem(503, "starting"),
         events(sent(3), sent(4)),
         events(sent(5), EOF),
@@ -88,12 +88,12 @@ async def test_an_event_that_is_none_is_one_clear_error(host: FakeHost, client: 
 async def test_who_stops_following_closes_the_stream(host: FakeHost) -> None:
     streams = [Cut(sent(1), sent(2), sent(3)) for _ in range(2)]
     head = {"content-type": "text/event-stream"}
-    host.answers("GET", EVENTS, *(httpx.Response(200, headers=head, stream=each) for each in streams))
-    with Client(URL, transport=httpx.MockTransport(host)) as client:
+    host.answers("GET", EVENTS, *(httpx2.Response(200, headers=head, stream=each) for each in streams))
+    with Client(URL, transport=httpx2.MockTransport(host)) as client:
         following = client.run("f1").events()
         assert next(following).seq == 1
         following.close()  # type: ignore[attr-defined]
-    async with AsyncClient(URL, transport=httpx.MockTransport(host)) as awaited:
+    async with AsyncClient(URL, transport=httpx2.MockTransport(host)) as awaited:
         stream = awaited.run("f1").events()
         assert (await anext(stream)).seq == 1
         await stream.aclose()  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from tests.client.conftest import had
 from tests.client.fake_host import RUN, FakeHost, answer, problem
@@ -15,11 +15,11 @@ from penstock.core.errors import HostAway, HostError, LockUndecided
 from penstock.core.reason import Reason
 from penstock.testing.clock import FakeClock
 
-REFUSED = httpx.ConnectError("[Errno 111] Connection refused")
+REFUSED = httpx2.ConnectError("[Errno 111] Connection refused")
 
 
 async def test_a_question_is_asked_again_while_the_host_is_away(host: FakeHost, client: Any) -> None:
-    host.answers("GET", "/runs/f1", REFUSED, httpx.ReadTimeout("slow"), answer(RUN))
+    host.answers("GET", "/runs/f1", REFUSED, httpx2.ReadTimeout("slow"), answer(RUN))
     assert (await had(client.run("f1").show())).fid == "f1"
     assert len(host.asked) == 3
 
@@ -33,7 +33,7 @@ async def test_a_host_that_stays_away_is_named(host: FakeHost, client: Any) -> N
 
 
 async def test_a_launch_is_asked_again_with_the_same_key(host: FakeHost, client: Any) -> None:
-    gone = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+    gone = httpx2.RemoteProtocolError("Server disconnected without sending a response.")
     host.answers("POST", "/flows/zen/runs", gone, problem(503, "stopping"), answer(RUN, 201))
     await had(client.launch("zen"))
     keys = {request.headers["idempotency-key"] for request in host.asked}
@@ -41,7 +41,7 @@ async def test_a_launch_is_asked_again_with_the_same_key(host: FakeHost, client:
 
 
 async def test_what_may_have_been_done_already_is_not_asked_again(host: FakeHost, client: Any) -> None:
-    host.answers("POST", "/runs/f1/retry", httpx.ReadError("cut"))
+    host.answers("POST", "/runs/f1/retry", httpx2.ReadError("cut"))
     with pytest.raises(HostAway, match="went away before it had answered POST /runs/f1/retry"):
         await had(client.run("f1").retry())
     assert len(host.asked) == 1
@@ -49,7 +49,7 @@ async def test_what_may_have_been_done_already_is_not_asked_again(host: FakeHost
 
 async def test_a_candidate_is_submitted_again_as_the_same_one(host: FakeHost, client: Any) -> None:
     decided = answer({"outcome": "released", "lid": "l1", "fid": "f1", "value": True})
-    host.answers("POST", "/runs/f1/lock/l1/candidate", httpx.ReadError("cut"), decided)
+    host.answers("POST", "/runs/f1/lock/l1/candidate", httpx2.ReadError("cut"), decided)
     decision = await had(client.run("f1").submit("l1", None))
     assert decision.released
     assert len({request.headers["idempotency-key"] for request in host.asked}) == 1

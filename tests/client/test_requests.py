@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from tests.client.conftest import URL, had
 from tests.client.fake_host import RUN, FakeHost, answer, problem
@@ -45,9 +45,9 @@ async def test_a_list_is_asked_for_page_after_page(host: FakeHost, client: Any) 
 
 async def test_who_stops_taking_runs_asks_for_no_more_pages(host: FakeHost) -> None:
     host.answers("GET", "/runs", lambda _: answer({"items": [RUN, RUN], "next": "f1"}))
-    with Client(URL, transport=httpx.MockTransport(host)) as client:
+    with Client(URL, transport=httpx2.MockTransport(host)) as client:
         assert next(iter(client.runs(page=2))).fid == "f1"
-    async with AsyncClient(URL, transport=httpx.MockTransport(host)) as awaited:
+    async with AsyncClient(URL, transport=httpx2.MockTransport(host)) as awaited:
         async for run in awaited.runs(page=2):
             assert run.fid == "f1"
             break
@@ -168,7 +168,7 @@ async def test_the_inbox_and_the_locks_of_a_run_are_listed(host: FakeHost, clien
 
 
 async def test_an_answer_that_is_something_else_is_one_clear_error(host: FakeHost, client: Any) -> None:
-    host.answers("GET", "/flows/zen", httpx.Response(200, text="<h1>Welcome to nginx</h1>"))
+    host.answers("GET", "/flows/zen", httpx2.Response(200, text="<h1>Welcome to nginx</h1>"))
     with pytest.raises(HostError, match="no FlowView"):
         await had(client.flow("zen"))
 

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from tests.agents.model_server import Model, ToolCall, serving
 from tests.docs.snippets import Snippet, snippets_of
 from tests.docs.terminal import Terminal
 from tests.docs.transcript import matches
@@ -27,6 +28,9 @@ WEB = "http://localhost:8000"
 SERVED = "8080"
 """The port on which pages serve graphs of their own; the test takes a free one instead."""
 
+MODEL = "http://localhost:11434/v1"
+"""Where pages say that a language model of one's own is; the test serves one with a script."""
+
 SUFFIXES = {"json": "json", "python": "py", "toml": "toml", "yaml": "yaml"}
 
 
@@ -35,6 +39,8 @@ def follow(text: str, folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         if WEB in text:
             text = text.replace(WEB, stack.enter_context(_serve(folder)))
+        if MODEL in text:
+            text = text.replace(MODEL, stack.enter_context(serving(_model())).url)
         if SERVED in text:
             text = text.replace(SERVED, str(_free_port()))
         reader = Reader(stack.enter_context(Terminal(folder)), folder)
@@ -124,6 +130,15 @@ def _serve(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _model() -> Model:
+    """Knows about rivers, and has them measured."""
+    model = Model()
+    model.answer("Explain", "The Glomma stands at 3.2 m, which is high.")
+    model.answer("List the facts", ToolCall("level", {"river": "Glomma"}), "Glomma: 3.2 m")
+    model.answer("Write a headline", "Glomma is rising")
+    return model
 
 
 def _free_port() -> int:

@@ -71,7 +71,7 @@ async def test_a_lock_tells_what_it_asks_for(timed: Runtime, clock: FakeClock) -
     assert (lock.title, lock.description) == ("Approve it?", "It is about money.")
     assert lock.data == {"document": "report"}
     assert lock.schema is not None
-    assert lock.schema["$defs"]["Verdict"]["required"] == ["approved"]
+    assert lock.schema["required"] == ["approved"]
     assert (lock.opened, lock.expires) == (clock.now(), clock.now() + 2 * DAY)
     assert lock.release_timeout == 60
 
@@ -573,6 +573,23 @@ async def test_the_same_candidate_again_gets_the_same_answer(timed: Runtime) -> 
     assert await submitted(timed, run, lock, good, id="better") == released
     assert await submitted(timed, run, lock, value, id="mine") == first
     assert len(data_of(await story(run), "lock.candidate", "approve#1")) == 2
+
+
+async def test_a_candidate_that_came_too_late_is_too_late_again(timed: Runtime) -> None:
+    @flow
+    async def two(ctx: Context) -> Any:
+        return await ctx.gather(ctx.lock("one"), ctx.lock("other"))
+
+    run = await timed.start(two)
+    lock = await lock_of(timed, run, "one")
+    both = [
+        timed.submit(run.fid, lock.lid, 1, id="first"),
+        timed.submit(run.fid, lock.lid, 2, id="late"),
+    ]
+    _, late = await asyncio.gather(*both, return_exceptions=True)
+    assert isinstance(late, LockClosed)
+    with pytest.raises(LockClosed):
+        await submitted(timed, run, lock, 2, id="late")
 
 
 async def test_the_same_candidate_twice_at_once_is_one(timed: Runtime, gate: Gate, gated: Run) -> None:

@@ -14,7 +14,10 @@ from tests.engine.watching import result_of, seen, story, until
 from penstock import NodeContext, Runtime, node
 from penstock.core.errors import RunNotFound
 from penstock.core.events import Event
-from penstock.engine.stream import TAIL
+from penstock.core.states import RunState
+from penstock.core.store import Batch, RunChange, RunRow
+from penstock.engine.stream import TAIL, Streams
+from penstock.store.memory import MemoryStore
 from penstock.testing.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -211,3 +214,108 @@ async def test_a_thread_may_speak(runtime: Runtime) -> None:
     events = await story(run)
     said: list[Any] = [event.data["message"] for event in events if event.type == "node.message"]
     assert said == [str(number) for number in range(100)]
+
+
+async def test_a_cursor_can_be_nudged_and_then_goes_on(runtime: Runtime) -> None:
+    words: asyncio.Queue[str] = asyncio.Queue()
+
+    @node("speak")
+    async def speak(*, ctx: NodeContext) -> None:
+        while word := await words.get():
+            ctx.message(word)
+
+    run = await runtime.start(graph("{flow: f, nodes: [{kind: speak, name: a}]}", speak))
+    with runtime.streams.subscribe(run.fid) as cursor:
+        while cursor.seq < 2:
+            await cursor.take()
+        waiting = asyncio.ensure_future(cursor.take())
+        await asyncio.sleep(0)
+        cursor.nudge()
+        assert await waiting == []
+        assert not cursor.ended
+        words.put_nowait("hello")
+        assert [event.data["message"] for event in await cursor.take()] == ["hello"]
+        words.put_nowait("")
+        rest: list[str] = []
+        while events := await cursor.take():
+            rest += [event.type for event in events]
+        assert rest == ["node.completed", "run.completed"]
+        assert cursor.ended
+    assert not runtime.streams.followed
+
+
+async def test_a_cursor_takes_no_more_at_once_than_it_wants(runtime: Runtime) -> None:
+    run = await runtime.start(graph(TALK, talk), count=100)
+    await result_of(run)
+    with runtime.streams.subscribe(run.fid, 50) as cursor:
+        assert [event.seq for event in await cursor.take(7)] == list(range(51, 58))
+        assert [event.seq for event in await cursor.take(3)] == [58, 59, 60]
+
+
+async def test_what_another_process_wrote_in_between_is_read_from_the_store(tmp_path: Path) -> None:
+    """A run may leave this process and come back while somebody follows it."""
+    store = MemoryStore()
+    fid = "1m7wnz9ax4qtr5d3qxyq"
+
+    def events(first: int, last: int) -> list[Event]:
+        return [
+            Event(seq, 0.0, "node.message", "a", {"message": str(seq)}) for seq in range(first, last + 1)
+        ]
+
+    async def commit(first: int, last: int) -> list[Event]:
+        batch = Batch()
+        if first == 1:
+            batch.runs.append(RunRow(fid=fid, flow="f", state=RunState.RUNNING))
+        batch.events[fid] = events(first, last)
+        await store.commit(batch)
+        return batch.events[fid]
+
+    here = True
+    streams = Streams(store, is_here=lambda _: here, check=lambda _: None)
+    streams.publish(fid, await commit(1, 2))
+    with streams.subscribe(fid) as cursor, streams.subscribe(fid) as other:
+        assert [event.seq for event in await cursor.take()] == [1, 2]
+        streams.publish(fid, await commit(3, 4))
+        assert [event.seq for event in await cursor.take()] == [3, 4]
+        here = False
+        await commit(5, 6)
+        assert [event.seq for event in await asyncio.wait_for(cursor.take(), 5)] == [5, 6]
+        here = True
+        streams.publish(fid, await commit(7, 8))
+        assert [event.seq for event in await cursor.take()] == [7, 8]
+        assert [event.seq for event in await other.take()] == list(range(1, 9))
+
+
+async def test_all_who_follow_a_run_of_another_process_share_one_look_at_the_store() -> None:
+    looks = 0
+
+    class Watched(MemoryStore):
+        async def changed(self, fid: str, *, after: int) -> None:
+            nonlocal looks
+            looks += 1
+            await super().changed(fid, after=after)
+
+    store = Watched()
+    fid = "1m7wnz9ax4qtr5d3qxyq"
+    batch = Batch()
+    batch.runs.append(RunRow(fid=fid, flow="f", state=RunState.RUNNING))
+    batch.events[fid] = [Event(1, 0.0, "run.started")]
+    await store.commit(batch)
+    streams = Streams(store, is_here=lambda _: False, check=lambda _: None)
+
+    async def follow() -> list[int]:
+        return [event.seq async for event in streams.follow(fid)]
+
+    followers = [asyncio.ensure_future(follow()) for _ in range(20)]
+    await until(lambda: looks)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert looks == 1
+    batch = Batch()
+    batch.events[fid] = [Event(2, 0.0, "run.completed")]
+    batch.changes[fid] = RunChange(fid=fid, state=RunState.COMPLETED)
+    await store.commit(batch)
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*followers) == [[1, 2]] * 20
+    assert looks == 1
+    assert not streams.followed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -14,6 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.agents.model_server import Model, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,21 +33,45 @@ RESULTS: dict[str, Any] = {
     "shell.yaml": "3 different words",
     "database.yaml": [{"name": "gauge", "count": 1}, {"name": "valve", "count": 3}],
     "python_flow.py": {"measured": 3, "highest": "Glomma"},
+    "primes.py": {"below": 100_000, "primes": 9592},
 }
 """Example → its result without any input."""
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """That of the test, with a store of its own."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+    return found | {"PENSTOCK_STORE": f"sqlite:///{folder}/runs.db"}
+
+
 def penstock(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run one command line as a user would, with a store of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
     return subprocess.run(
         [sys.executable, "-m", "penstock", *arguments],
         cwd=folder,
-        env=environment | {"PENSTOCK_STORE": f"sqlite:///{folder}/runs.db"},
+        env=environment(folder),
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def started(*arguments: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The same command line while it runs; killed in the end if it still does."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "penstock", *arguments],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def result_of(example: str, *arguments: str, folder: Path) -> Any:
@@ -117,9 +143,51 @@ def test_a_graph_passes_the_tests_that_it_has_of_itself(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "2 tests, all passed"
 
 
+def answered(folder: Path, *submitted: str) -> int:
+    """Submit to the newest run as soon as its lock is open. Returns the exit code."""
+    lock = submitted[0]
+    for _ in range(100):
+        found = penstock("locks", "ls", "--json", folder=folder)
+        if lock in [each["name"] for each in json.loads(found.stdout or "[]")]:
+            return penstock("locks", "release", "@", *submitted, folder=folder).returncode
+    raise AssertionError(f"no lock `{lock}` was opened")
+
+
+def test_a_person_approves_an_expense(tmp_path: Path) -> None:
+    with started("run", str(EXAMPLES / "approval.yaml"), "--set", "amount=300", folder=tmp_path) as run:
+        assert answered(tmp_path, "approve", "--set", "approved=true") == 1
+        assert answered(tmp_path, "approve", "--set", "approved=true", "--set", "reason=a bearing") == 0
+        assert run.communicate(timeout=20)[0] == "paid\n"
+
+
+def test_two_people_sign(tmp_path: Path) -> None:
+    with started("run", str(EXAMPLES / "approval.py:transfer"), "--json", folder=tmp_path) as run:
+        assert answered(tmp_path, "sign-1", "--set", "name=Ada") == 0
+        assert answered(tmp_path, "sign-2", "--set", "name=Ada") == 1
+        assert answered(tmp_path, "sign-2", "--set", "name=Grace") == 0
+        result = json.loads(run.communicate(timeout=20)[0])["result"]
+    assert result == {"transferred": 500, "signed": ["Ada", "Grace"]}
+
+
+@pytest.mark.slow
+def test_the_crew_asks_whatever_model_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Model()
+    model.answer("Explain why it rains", "Because air rises and cools.")
+    model.answer("important facts about why it rains", "Air rises.")
+    with serving(model):
+        monkeypatch.setenv("OPENAI_BASE_URL", model.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-test")
+        assert result_of("crew.yaml", folder=tmp_path) == "Because air rises and cools."
+
+
 def test_every_example_is_run_by_a_test_and_listed() -> None:
     elsewhere = {
         "api.yaml",
+        "approval.py",
+        "approval.yaml",
+        "crew.yaml",
         "orders.yaml",
         "report.yaml",
         "zen.yaml",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock import Context, flow
-from penstock.core.errors import NodeError
+from penstock.core.errors import Denied, NodeError
 from penstock.engine.context import StepContext
 
 WORKER = "subprocess"
@@ -206,6 +206,17 @@ async def leaving_work(ctx: Context, how: str) -> int:
 @flow(executor=WORKER)
 async def asking(ctx: Context) -> Any:
     return await ctx.lock("approve", schema={"type": "string", "enum": ["yes", "no"]})
+
+
+def decide(answer: str) -> None:
+    if answer != "yes":
+        raise Denied("say yes")
+
+
+@flow(executor=WORKER)
+async def insisting(ctx: Context) -> Any:
+    """Denies every answer but one."""
+    return await ctx.lock("approve", schema={"type": "string"}, check=decide)
 
 
 @flow(executor=WORKER)

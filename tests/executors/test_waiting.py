@@ -160,3 +160,21 @@ async def test_a_lock_survives_the_death_of_its_worker(opened) -> None:
         await runtime.submit(run.fid, lock.lid, "yes")
         assert await run.result() == "yes"
         assert [str(event.type) async for event in run.events()].count("lock.candidate") == 1
+
+
+@pytest.mark.parametrize("evict_after", [0.0, 0.01, 5.0])
+async def test_no_candidate_is_lost_between_a_run_and_its_worker(opened, evict_after: float) -> None:
+    async with opened(evict_after=evict_after) as runtime:
+        run = await runtime.start(flows.insisting)
+        await becomes(runtime, run.fid, RunState.WAITING)
+        [lock] = await runtime.locks(run.fid)
+        for _ in range(6):
+            decision = await runtime.submit(run.fid, lock.lid, "no")
+            assert decision.outcome == "denied"
+        at_once = await asyncio.gather(*(runtime.submit(run.fid, lock.lid, "never") for _ in range(5)))
+        assert {decision.outcome for decision in at_once} == {"denied"}
+        await runtime.submit(run.fid, lock.lid, "yes")
+        assert await run.result() == "yes"
+        types = [str(event.type) async for event in run.events()]
+    assert types.count("lock.candidate") == 12
+    assert types.count("lock.denied") == 11

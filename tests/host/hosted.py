@@ -11,6 +11,7 @@ import msgspec
 from argon2 import PasswordHasher
 
 from penstock.auth import Auth, Permission, Resource
+from penstock.auth.oidc.settings import ProviderSettings
 from penstock.auth.passwords import Passwords
 from penstock.core.events import Event
 from penstock.core.store import Store
@@ -22,6 +23,7 @@ from penstock.engine.loading import Loader
 from penstock.engine.resident.resident import Resident
 from penstock.engine.runtime import Runtime
 from penstock.host.door import Address, Door
+from penstock.host.files.upload import UploadLimits
 from penstock.host.host import Host
 from penstock.kinds import standard_scheme
 from penstock.store.memory import MemoryStore
@@ -103,9 +105,14 @@ async def hosted(
     flows: Sequence[Flow] = (),
     store: Store | None = None,
     namespace: str = "default",
+    upload_limits: UploadLimits | None = None,
+    providers: Sequence[ProviderSettings] = (),
     **options: Any,
 ) -> AsyncIterator[Hosted]:
-    """A host with the flows of these documents, and others. options: of the runtime."""
+    """A host with the flows of these documents, and others. options: of the runtime.
+
+    providers: through which people log in.
+    """
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(
             Runtime(
@@ -121,9 +128,13 @@ async def hosted(
                 clock=runtime.clock,
                 namespace=namespace,
                 passwords=Passwords(hasher=QUICK),
+                providers=providers,
             )
         )
-        host = Host(runtime, resident=resident, auth=auth, flows=flows)
+        host = Host(
+            runtime, resident=resident, auth=auth, flows=flows, upload_limits=upload_limits
+        )
+        await stack.enter_async_context(host.uploads)
         door = await stack.enter_async_context(Door(host, Address(port=0), drain_seconds=2))
         made = Hosted(host, door.urls[0], stack)
         first = await auth.ensure_admin()

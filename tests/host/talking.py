@@ -6,15 +6,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from httpx_sse import EventSource, ServerSentEvent, aconnect_sse
 
 from penstock import Context, StepContext, flow, step
 from penstock.engine.flow import Flow
 from penstock.engine.run import Run
-from tests.host.hosted import Hosted
+
+if TYPE_CHECKING:
+    import httpx
+    from tests.host.hosted import Hosted
 
 PATIENCE_SECONDS = 10.0
 

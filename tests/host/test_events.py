@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from tests.engine.watching import result_of, until
 from tests.host.hosted import Hosted, hosted
-from tests.host.talking import PATIENCE_SECONDS, Listener, Talk, listening, said, words
+from tests.host.talking import PATIENCE_SECONDS, Talk, listening, said, words
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
+from penstock.engine.loading import Loader
+from penstock.engine.runtime import Runtime
 from penstock.engine.stream import TAIL
-from penstock.host.streams.following import HEARTBEAT_SECONDS
+from penstock.kinds import standard_scheme
+from penstock.store.sqlite import SqliteStore
 from penstock.testing.clock import FakeClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx
 
 
 @pytest.fixture
@@ -124,8 +131,9 @@ async def test_a_stream_may_be_of_some_types_and_nodes(served: Hosted, talk: Tal
 async def test_a_stream_without_following_ends_at_the_present(served: Hosted, talk: Talk) -> None:
     run = await talk.begin(served)
     talk.say(*words(3))
-    while "word 2" not in [event.data.get("message") for event in await served.events(run.fid)]:
-        await asyncio.sleep(0)
+    async with listening(served.admin, run.fid) as listener:
+        while "word 2" not in (await listener.next()).data:
+            pass
     async with listening(served.admin, run.fid, follow="false") as listener:
         frames = await listener.rest()
     assert said(frames) == words(3)
@@ -240,6 +248,26 @@ async def test_a_stream_ends_when_who_reads_it_is_not_let_in_any_more(
         await served.auth.users.change("guest", active=False)
         assert await listener.rest() == []
     talk.say(None)
+
+
+async def test_a_run_that_another_process_executes_is_followed_as_well(
+    talk: Talk, tmp_path: Path
+) -> None:
+    path = tmp_path / "store.db"
+    async with (
+        hosted(flows=[talk.flow], store=SqliteStore(path, poll=0.01)) as served,
+        Runtime(SqliteStore(path), loader=Loader(standard_scheme()), recover=False) as other,
+    ):
+        run = await other.launch(talk.flow)
+        async with listening(served.admin, run.fid) as listener:
+            assert (await listener.next()).event == "run.started"
+            talk.say("hello")
+            while (await listener.next()).event != "node.message":
+                pass
+            talk.say(None)
+            assert (await listener.rest())[-1].event == "eof"
+        async with dial(served, run.fid) as socket:
+            assert len(await messages(socket)) == (await run.row()).seq + 1
 
 
 # Pages.

@@ -66,10 +66,15 @@ class Verdict:
 
 
 class Interpreter:
-    """Runs flow specs by the rules. most: firings after which it gives up."""
+    """Runs flow specs by the rules. most: firings after which it gives up. edited: what in-ports get
+    in place of what arrives, by firing.
+    """
 
-    def __init__(self, spec: FlowSpec, *, most: int = 300) -> None:
+    def __init__(
+        self, spec: FlowSpec, *, most: int = 300, edited: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         self.spec = spec
+        self.edited = edited or {}
         self.nodes = {node.key: node for node in spec.nodes}
         self.goes_on = spec.settings.on_error.strategy is Strategy.CONTINUE
         self.left = most
@@ -212,6 +217,7 @@ class Process:
         inputs = {port: came.get(port) for port in IN_PORTS}
         if not self.incoming[name]:
             inputs |= {port: self.inputs[port] for port in IN_PORTS if port in self.inputs}
+        inputs |= self.interpreter.edited.get(firing, {})
         try:
             outputs = self._outputs(node, firing, inputs)
             attempts = node.retry.attempts if node.retry else 1

@@ -1,6 +1,8 @@
 """Random graphs end, and fire each node as the rules say."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -26,9 +28,9 @@ QUICK = settings(
 THOROUGH = settings(QUICK, max_examples=1000)
 
 
-def verdict_of(spec: FlowSpec) -> Verdict:
+def verdict_of(spec: FlowSpec, edited: Mapping[str, Mapping[str, Any]] | None = None) -> Verdict:
     try:
-        return Interpreter(spec).run(INPUTS)
+        return Interpreter(spec, edited=edited).run(INPUTS)
     except TooManyFirings:
         assume(condition=False)
         raise

@@ -79,13 +79,17 @@ class TokenView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Makes a user. password: None for one who has tokens alone, or logs in elsewhere."""
+    """Makes a user. password: None for one who has tokens alone, or logs in elsewhere.
+
+    identities: the accounts of identity providers that are this user, as `ISSUER SUBJECT`.
+    """
 
     name: str
     password: str | None = None
     email: str = ""
     groups: list[str] = []
     roles: list[str] = []
+    identities: list[str] = []
 
     def __repr__(self) -> str:
         """Without the password: it must not reach a log by accident."""
@@ -99,6 +103,7 @@ class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     email: str | msgspec.UnsetType = msgspec.UNSET
     groups: list[str] | msgspec.UnsetType = msgspec.UNSET
     roles: list[str] | msgspec.UnsetType = msgspec.UNSET
+    identities: list[str] | msgspec.UnsetType = msgspec.UNSET
     active: bool | msgspec.UnsetType = msgspec.UNSET
 
     def __repr__(self) -> str:

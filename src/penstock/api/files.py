@@ -21,8 +21,8 @@ class UploadView(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was, or is being, uploaded; a launch names it as `upload:ID`.
 
     offset_bytes: how much of it has come. sha256: the digest of all of it, in hexadecimal, when
-    that has come. expires: when it is thrown away if no run took it. size_bytes: None while
-    nobody knows.
+    that has come. expires: when it is thrown away if no run took it. size_bytes: of all
+    of it, as it was announced.
     """
 
     id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
@@ -15,6 +16,7 @@ from penstock.auth.grants import Grants
 from penstock.auth.groups import Groups
 from penstock.auth.ledger import Ledger
 from penstock.auth.login import Logins
+from penstock.auth.oidc.provider import IdentityProvider
 from penstock.auth.passwords import Passwords
 from penstock.auth.pause import pause
 from penstock.auth.signing import Signing
@@ -23,6 +25,7 @@ from penstock.auth.users import Users
 from penstock.core.errors import StoreError
 
 if TYPE_CHECKING:
+    from penstock.auth.oidc.settings import ProviderSettings
     from penstock.auth.signing import Secrets
     from penstock.auth.tokens import Issued
     from penstock.core.clock import Clock
@@ -35,6 +38,8 @@ SWEEP_SECONDS: Final = 3600.0
 
 class Auth:
     """Everything about who somebody is and what they may do, on one store.
+
+    passwords: with other parameters than the usual ones. providers: through which people log in.
 
     It is of use after `open`, and stays right while it is entered: then it follows what other
     processes change.
@@ -51,11 +56,13 @@ class Auth:
         clock: Clock,
         namespace: str = "default",
         passwords: Passwords | None = None,
+        providers: Iterable[ProviderSettings] = (),
     ) -> None:
         self.store = store
         self._clock = clock
         self._following: asyncio.Task[None] | None = None
         self.passwords = passwords or Passwords()
+        self.providers = {each.name: IdentityProvider(each, clock=clock) for each in providers}
         self.signing = Signing(secrets)
         self.trail = Trail(store, clock=clock)
         self.directory = Directory(store, signing=self.signing, clock=clock, namespace=namespace)

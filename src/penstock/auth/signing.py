@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ TOKEN_MARK: Final = "pst_"  # noqa: S105 - what every token begins with, and no 
 
 _REMEMBERED: Final = 4096
 _LONGEST: Final = 512
+
+
+T = TypeVar("T")
 
 
 class Secret(Protocol):
@@ -37,7 +40,7 @@ class Secrets(Protocol):
         ...
 
 
-class Proof(msgspec.Struct, frozen=True):
+class Proof(msgspec.Struct, frozen=True, array_like=True):
     """What a token's text says. expires: epoch seconds, None for never."""
 
     id: str
@@ -60,32 +63,41 @@ class Signing:
 
     def token(self, proof: Proof, *, purpose: str) -> str:
         """The text of a token: URL-safe, and as good as a password."""
-        text = self._serializer(purpose).dumps([proof.id, proof.expires])
-        assert isinstance(text, str)
-        return TOKEN_MARK + text
+        return TOKEN_MARK + self.seal(msgspec.structs.astuple(proof), purpose=purpose)
 
     def proof(self, text: str, *, purpose: str) -> Proof | None:
         """What a token says, or None for a text that was not given out for this purpose.
 
         Whether it is still good, the directory knows.
         """
-        from itsdangerous import BadData
-
-        serializer = self._serializer(purpose)
+        self._refresh()
         known = self._proofs.get((purpose, text))
         if known is not None:
             return known
         if len(text) > _LONGEST or not text.startswith(TOKEN_MARK):
             return None
-        try:
-            said = serializer.loads(text.removeprefix(TOKEN_MARK))
-            proof = msgspec.convert(said, tuple[str, float | None])
-        except (BadData, msgspec.ValidationError, ValueError):
+        found = self.unseal(text.removeprefix(TOKEN_MARK), Proof, purpose=purpose)
+        if found is None:
             return None
         if len(self._proofs) >= _REMEMBERED:  # the oldest goes
             del self._proofs[next(iter(self._proofs))]
-        found = self._proofs[purpose, text] = Proof(*proof)
+        self._proofs[purpose, text] = found
         return found
+
+    def seal(self, value: Sequence[str | float | None], *, purpose: str) -> str:
+        """A text that somebody else may keep, but not change. They can read it."""
+        text = self._serializer(purpose).dumps(list(value))
+        assert isinstance(text, str)
+        return text
+
+    def unseal(self, text: str, kind: type[T], *, purpose: str) -> T | None:
+        """What was sealed for this purpose, as this type; None for anything else."""
+        from itsdangerous import BadData
+
+        try:
+            return msgspec.convert(self._serializer(purpose).loads(text), kind)
+        except (BadData, msgspec.ValidationError, ValueError):
+            return None
 
     def mark(self, text: str) -> str:
         """A mark that only who has the key can put on a text."""

@@ -62,7 +62,7 @@ class Users:
                 password=hash_,
                 groups=group_ids(picture, groups),
                 roles=known_roles(picture, roles),
-                identities=tuple(identities),
+                identities=_free_identities(picture, identities),
             )
             return user, [kept(user, revision=0)]
 
@@ -103,7 +103,9 @@ class Users:
                 "groups": groups if groups is UNSET else group_ids(picture, groups),
                 "roles": roles if roles is UNSET else known_roles(picture, roles),
                 "claimed": claimed if claimed is UNSET else _claimed_ids(picture, claimed),
-                "identities": identities if identities is UNSET else tuple(identities),
+                "identities": identities
+                if identities is UNSET
+                else _free_identities(picture, identities, of=before),
             }
             given = {name: value for name, value in wanted.items() if value is not UNSET}
             after = msgspec.structs.replace(before, **given)
@@ -145,6 +147,28 @@ class Users:
             ]
 
         return await self._ledger.change(work)
+
+
+def _free_identities(
+    picture: Picture, identities: Sequence[str], *, of: User | None = None
+) -> tuple[str, ...]:
+    """Identities that nobody else has. Raises AccountError."""
+    for identity in identities:
+        issuer, _, subject = identity.partition(" ")
+        if not (issuer and subject and identity.isprintable()):
+            raise AccountError(
+                f"`{identity}` is no identity",
+                field="identities",
+                remedy="write the issuer of the provider, a space, and the subject it has for them",
+            )
+        holder = picture.of_identity(identity)
+        if holder is not None and (of is None or holder.id != of.id):
+            raise AccountError(
+                f"`{identity}` is the user `{holder.name}` already",
+                field="identities",
+                remedy="take it from them first",
+            )
+    return tuple(sorted(set(identities)))
 
 
 def _claimed_ids(picture: Picture, names: Sequence[str]) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from penstock.cli.console import Console
-from penstock.cli.settings import NAMESPACES, VALUES, Settings
+from penstock.cli.settings import NAMESPACES, OIDC, VALUES, Settings
 from penstock.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from penstock.auth.oidc.settings import ProviderSettings
     from penstock.client import AsyncClient
     from penstock.core.payload import Payload
     from penstock.core.store import Store
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.engine.loading import Loader
     from penstock.engine.scheme import Scheme
     from penstock.executors.subprocess import Pool
+    from penstock.host.files.upload import UploadLimits
     from penstock.store.keys import KeySource
     from penstock.store.vault import Vault
 
@@ -158,6 +160,17 @@ class App:
         folder = self.settings["files"]
         return None if self.settings["store"] == "memory:" or not folder else Path(folder).expanduser()
 
+    def upload_limits(self) -> UploadLimits:
+        """How much clients may upload to a host. Raises SettingsError."""
+        from penstock.core.size import parse_size
+        from penstock.host.files.upload import UploadLimits
+
+        most = self.settings.look_up("max_upload")
+        try:
+            return UploadLimits(file_bytes=parse_size(most.value))
+        except ValueError as error:
+            raise SettingsError(f"max_upload from {most.origin}: {error}") from error
+
     def executors(self) -> dict[str, Executor]:
         """Where runs may be executed but here. Nothing is started before there is one."""
         return {self.pool.name: self.pool}
@@ -168,6 +181,14 @@ class App:
         from penstock.cli.workers import make_pool
 
         return make_pool(self.settings)
+
+    def identity_providers(self) -> list[ProviderSettings]:
+        """Through whom people log in to a host. Raises SettingsError."""
+        from penstock.auth.oidc.settings import provider_settings
+
+        environ = os.environ if self._environ is None else self._environ
+        folder = self.settings.project or self.directory
+        return provider_settings(self.settings.tables(OIDC), environ=environ, folder=folder)
 
     def values(self) -> dict[str, Payload]:
         """The value documents that `env` may refer to. Raises SettingsError."""

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from penstock.core.errors import (
     AccountError,
+    CandidateInvalid,
     DocumentError,
     EntryNotFound,
     HostError,
     InputError,
+    LockNotFound,
     PenstockError,
     RetryRefused,
     RunCancelled,
@@ -48,6 +50,7 @@ def of_error(error: PenstockError) -> Exit:
             return Exit.FAILED
         case (
             AccountError()
+            | CandidateInvalid()
             | DocumentError()
             | InputError()
             | SettingsError()
@@ -59,7 +62,7 @@ def of_error(error: PenstockError) -> Exit:
             return Exit.CANCELLED
         case HostError():
             return _of_status(error.status)
-        case RunNotFound() | EntryNotFound() | StoreError():
+        case RunNotFound() | LockNotFound() | EntryNotFound() | StoreError():
             return Exit.UNREACHABLE
         case _:
             return Exit.FAILED

@@ -1,4 +1,4 @@
-"""The inputs of a run, from `--input` and `--set`."""
+"""The inputs of a run, and candidates for its locks, from `--input` and `--set`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,33 @@ def read_inputs(source: str | None, pairs: Sequence[str], schema: Mapping[str, A
     schema: the flow's input schema, which decides how the text of a `--set` is read.
     Raises click.UsageError.
     """
-    inputs = _read_source(source) if source is not None else {}
+    inputs = _read_mapping(source) if source is not None else {}
+    return inputs | _read_pairs(pairs, schema)
+
+
+def read_value(source: str | None, pairs: Sequence[str], schema: Mapping[str, Any]) -> Any:
+    """Any value: that of `--input`, or a mapping of the pairs; None without either.
+
+    Where the schema wants text, `--input` may be that text as it is. Raises click.UsageError.
+    """
+    if pairs:
+        return read_inputs(source, pairs, schema)
+    if source is None:
+        return None
+    if source == "-" or source.startswith("@"):
+        return _read_source(source)[0]
+    return _typed("--input", source, schema)
+
+
+def _read_pairs(pairs: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
     properties = schema.get("properties", {})
+    found: dict[str, Any] = {}
     for pair in pairs:
         name, mark, text = pair.partition("=")
         if not mark or not name:
             raise click.UsageError(f"--set `{pair}` is not NAME=VALUE")
-        inputs[name] = _typed(name, text, properties.get(name, {}))
-    return inputs
+        found[name] = _typed(f"--set {name}", text, properties.get(name, {}))
+    return found
 
 
 def attached_files(inputs: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +52,7 @@ def attached_files(inputs: Mapping[str, Any], schema: Mapping[str, Any]) -> dict
 
     Raises click.UsageError for a path at which there is none.
     """
-    from penstock.engine.attachment import Attachment, is_file_list, is_file
+    from penstock.engine.attachment import Attachment, is_file, is_file_list
     from penstock.engine.folder import is_reference
 
     def attached(name: str, value: Any) -> Any:
@@ -41,7 +60,7 @@ def attached_files(inputs: Mapping[str, Any], schema: Mapping[str, Any]) -> dict
             return value
         path = Path(value).expanduser()
         if not path.is_file():
-            raise click.UsageError(f"--set {name}: there is no file `{value}`")
+            raise click.UsageError(f"the input `{name}` is a file, and there is no file `{value}`")
         return Attachment(path)
 
     properties = schema.get("properties", {})
@@ -55,7 +74,8 @@ def attached_files(inputs: Mapping[str, Any], schema: Mapping[str, Any]) -> dict
     return found
 
 
-def _read_source(source: str) -> dict[str, Any]:
+def _read_source(source: str) -> tuple[Any, str]:
+    """What `--input` holds, and where it came from."""
     if source == "-":
         text, where = sys.stdin.read(), "stdin"
     elif source.startswith("@"):
@@ -67,7 +87,13 @@ def _read_source(source: str) -> dict[str, Any]:
             raise click.UsageError(f"--input {source} cannot be read: {reason}") from error
     else:
         text, where = source, "--input"
-    value = _read_yaml(text, where) if where.endswith((".yaml", ".yml")) else _read_json(text, where)
+    return _read_yaml(text, where) if where.endswith((".yaml", ".yml")) else _read_json(
+        text, where
+    ), where
+
+
+def _read_mapping(source: str) -> dict[str, Any]:
+    value, where = _read_source(source)
     if not isinstance(value, dict):
         raise click.UsageError(
             f'{where} holds {_described(value)}, not a mapping of inputs; write {{"name": value}}'
@@ -104,8 +130,8 @@ def _described(value: Any) -> str:
     return names.get(type(value), "nothing")
 
 
-def _typed(name: str, text: str, schema: Mapping[str, Any]) -> Any:
-    """The value that a text stands for, by the type that the flow declares."""
+def _typed(option: str, text: str, schema: Mapping[str, Any]) -> Any:
+    """The value that the text of an option stands for, by the type that is declared."""
     declared = schema.get("type")
     allowed = {declared} if isinstance(declared, str) else set(declared or ())
     if allowed == {"string"}:
@@ -116,11 +142,11 @@ def _typed(name: str, text: str, schema: Mapping[str, Any]) -> Any:
         if not allowed or "string" in allowed:
             return text
         expected = " or ".join(sorted(allowed))
-        raise click.UsageError(f"--set {name}: `{text}` is not {expected}") from error
+        raise click.UsageError(f"{option}: `{text}` is not {expected}") from error
     if allowed and "string" in allowed and not _fits(value, allowed):
         return text
     if allowed and not _fits(value, allowed):
-        raise click.UsageError(f"--set {name}: `{text}` is not {' or '.join(sorted(allowed))}")
+        raise click.UsageError(f"{option}: `{text}` is not {' or '.join(sorted(allowed))}")
     return value
 
 

@@ -27,9 +27,11 @@ def line(event: Event, record: RunRecord, *, detail: bool = False) -> Words | No
 
     detail: say what starts and is skipped as well.
     """
+    if event.type.startswith("lock."):
+        return _lock_line(event, record)
     if event.node:
         return _node_line(event, detail=detail) or said(event, detail=detail)
-    return _run_line(event, record)
+    return _run_line(event, record) or said(event, detail=detail)
 
 
 def _run_line(event: Event, record: RunRecord) -> Words | None:
@@ -38,8 +40,12 @@ def _run_line(event: Event, record: RunRecord) -> Words | None:
         case EventType.RUN_STARTED:
             return f"run {record.fid} of `{record.flow}` started", "bold"
         case EventType.RUN_WAITING:
+            if data.get("for"):
+                return f"waiting for a {data['for']}", "cyan"
             return f"waiting{_until(data.get('until'))}", "cyan"
         case EventType.RUN_RESUMED:
+            if "lost" in data:
+                return f"goes on in another worker: {_first_line(data.get('error'))}", "yellow"
             return f"resumed ({data.get('reason', '')})", "cyan"
         case EventType.RUN_COMPLETED:
             return f"completed{_took(record.duration_ms)}", "green"
@@ -48,6 +54,25 @@ def _run_line(event: Event, record: RunRecord) -> Words | None:
         case EventType.RUN_CANCELLED:
             reason = f": {data['reason']}" if data.get("reason") else ""
             return f"cancelled{_took(record.duration_ms)}{reason}", "yellow"
+        case _:
+            return None
+
+
+def _lock_line(event: Event, record: RunRecord) -> Words | None:
+    data = event.data
+    by = f" by {data['by']}" if data.get("by") else ""
+    match event.type:
+        case EventType.LOCK_OPENED:
+            title = data.get("title") or data.get("name", "")
+            return f"asks: {title}; `penstock locks show {record.fid} {data['lock']}`", "cyan"
+        case EventType.LOCK_CANDIDATE:
+            return f"a candidate{by}", "cyan"
+        case EventType.LOCK_DENIED:
+            return f"denied: {'; '.join(reason['detail'] for reason in data['reasons'])}", "yellow"
+        case EventType.LOCK_RELEASED:
+            return f"released{by}", "green"
+        case EventType.LOCK_EXPIRED if data.get("reason") == "timeout":
+            return "expired: nobody answered in time", "yellow"
         case _:
             return None
 
@@ -87,8 +112,30 @@ def said(event: Event, *, detail: bool = False) -> Words | None:
             from penstock.core.payload import to_json
 
             return to_json(data.get("value")).decode(), "dim"
+        case EventType.AGENT_ACTION | EventType.AGENT_RESULT | EventType.AGENT_FINAL:
+            return _agent_words(event, detail=detail)
         case _:
             return None
+
+
+def _agent_words(event: Event, *, detail: bool) -> Words | None:
+    """What an agent does with tools, and what failed; every step of it in detail."""
+    data = event.data
+    of = str(data.get("of", ""))
+    wrong = data.get("error")
+    if not (detail or wrong or (of == "tool" and event.type == EventType.AGENT_ACTION)):
+        return None
+    name = data.get("agent") if of in ("agent", "llm") else data.get(of)
+    what = " ".join(str(part) for part in (of, name) if part)
+    if wrong:
+        return f"{what}: {_first_line(wrong)}", "yellow"
+    if event.type == EventType.AGENT_ACTION:
+        from penstock.core.payload import to_json
+
+        given = to_json(data["arguments"]).decode() if data.get("arguments") else ""
+        return f"{what} {given}".rstrip(), "dim"
+    said = data.get("output")
+    return f"{what}: {_first_line(said)}" if isinstance(said, str) else what, "dim"
 
 
 class LineView:

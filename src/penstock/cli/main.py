@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "keys": ("penstock.cli.documents.keys:keys", "List, rotate and prune the keys of values."),
     "test": ("penstock.cli.testing.command:test", "Run the tests that a graph has of itself."),
     "kinds": ("penstock.cli.kinds:kinds", "Show the kinds of nodes, or the docs of one."),
+    "locks": ("penstock.cli.locks:locks", "See what runs wait for, and answer."),
     "runs": ("penstock.cli.runs:runs", "List, watch, cancel, retry and resume runs."),
     "users": ("penstock.cli.accounts.users:users", "List, add and change users of hosts."),
     "groups": ("penstock.cli.accounts.groups:groups", "List, add and change groups of users."),

@@ -24,6 +24,7 @@ def _complete_reference(
 @click.argument("reference", metavar="FILE|MODULE:FLOW|NAME", shell_complete=_complete_reference)
 @click.option("--input", "source", metavar="JSON|@FILE|-", help="All inputs at once; - reads stdin.")
 @click.option("--set", "pairs", metavar="NAME=VALUE", multiple=True, help="One input; may be repeated.")
+@click.option("--ask", is_flag=True, help="Begin without all inputs: a lock asks for the rest.")
 @click.option(
     "--flow", "name", metavar="NAME", default="", help="Which flow, when the file holds several."
 )
@@ -39,6 +40,7 @@ def run(
     *,
     source: str | None,
     pairs: tuple[str, ...],
+    ask: bool,
     name: str,
     events: bool,
     ephemeral: bool,
@@ -56,8 +58,11 @@ def run(
 
     Without a host, the first Ctrl-C cancels the run, a second one leaves it as it is; so does SIGTERM.
     `penstock runs resume` goes on with a run that was left or whose process was killed.
+
+    With --ask, a run that lacks inputs begins all the same, and waits for somebody to give them
+    with `penstock locks release`.
     """
     from penstock.cli.conducting.conductor import Shown, Wanted, conductor
 
-    wanted = Wanted(reference, name, source, pairs, ephemeral, executor or "")
+    wanted = Wanted(reference, name, source, pairs, ephemeral, executor or "", ask)
     return conductor(app).launch(wanted, Shown(quiet=quiet, events=events, as_json=as_json))

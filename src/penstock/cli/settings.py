@@ -36,6 +36,7 @@ class Setting(NamedTuple):
 SETTINGS: Final = (
     Setting("store", "where runs are kept: a path, sqlite:///PATH, postgresql://… or memory:"),
     Setting("files", "where the files of runs are"),
+    Setting("max_upload", "how large a file may be that a host takes, such as 500MB"),
     Setting("host", "the host that is asked in place of the store, such as http://127.0.0.1:8370"),
     Setting("host_ca_file", "certificates to trust that host by, as PEM; empty for the usual ones"),
     Setting("host_insecure", "trust that host whatever its certificate", ("true", "false")),
@@ -70,6 +71,7 @@ _DEFAULTS: Final = {
     "host_insecure": "false",
     "kinds": "",
     "log_level": "info",
+    "max_upload": "1GiB",
     "observe": "",
     "worker_environ": "",
     "worker_memory": "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import sys
@@ -42,6 +43,8 @@ def signals(
     ends behind that.
     """
     loop = asyncio.get_running_loop()
+    # A signal comes in the midst of any code, a flow's too, whose prints are its run's.
+    here = contextvars.copy_context()
     unheeded: list[int] = []
     watchdogs: list[threading.Timer] = []
     leaving: list[int] = []
@@ -56,13 +59,13 @@ def signals(
         unheeded.append(number)
         if number != signal.SIGINT:
             watchdogs.append(_later(STUCK_SECONDS, give_up))
-        loop.call_soon_threadsafe(heed, number)
+        loop.call_soon_threadsafe(heed, number, context=here.copy())
 
     def give_up() -> None:
         leaving.append(Exit.CANCELLED)
         _later(LAST_WORD_SECONDS, os._exit, Exit.CANCELLED)
         with suppress(RuntimeError, OSError):  # it may have come in the middle of a write
-            stuck()
+            here.copy().run(stuck)
         leave_at_once(Exit.CANCELLED)
 
     def heed(number: int) -> None:

@@ -57,6 +57,8 @@ def remark(node: NodeRecord, now: float) -> str:
     if node.state is NodeState.RETRYING:
         message = node.error.message.partition("\n")[0] if node.error else ""
         return f"attempt {node.attempts} failed, next {_until(node, now)}" + (message and f": {message}")
+    if node.state is NodeState.WAITING and node.asks:
+        return f"asks: {node.asks}"
     if node.state is NodeState.WAITING:
         return f"goes on {_until(node, now)}"
     if node.status and node.state.active:

@@ -17,7 +17,7 @@ from penstock.client.specs import SpecOperations
 from penstock.core.policies import Retry
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
     from penstock.core.clock import Clock
 
@@ -78,7 +78,7 @@ class Client(HostOperations[RemoteRun], AccountOperations, SpecOperations, Block
         retry: Retry = PATIENCE,
         ca_file: str | Path | None = None,
         insecure: bool = False,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._connection = Connection(
@@ -125,7 +125,7 @@ class AsyncClient(HostOperations[AsyncRemoteRun], AccountOperations, SpecOperati
         retry: Retry = PATIENCE,
         ca_file: str | Path | None = None,
         insecure: bool = False,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._connection = Connection(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 
 from penstock.client.effects import Ask
 from penstock.core.errors import HostAway, SettingsError
@@ -21,7 +21,7 @@ SILENCE_SECONDS: Final = 60.0
 
 
 class Connection:
-    """What both drivers tell httpx.
+    """What both drivers tell httpx2.
 
     url: the host's, with a path where it stands behind a proxy. token: who asks. csrf: the token
     of a session, which unsafe requests repeat. timeout: seconds for an answer, besides what the
@@ -49,12 +49,12 @@ class Connection:
         return f"Connection({self.url!r})"
 
     def options(self) -> dict[str, Any]:
-        """What an httpx client is made with."""
+        """What an httpx2 client is made with."""
         agent = {"User-Agent": f"penstock/{__version__}"}
         return {"base_url": self.url, "headers": agent, "verify": self._trust()}
 
     def request(self, ask: Ask, *, events: bool = False) -> dict[str, Any]:
-        """What an httpx request is made with."""
+        """What an httpx2 request is made with."""
         headers = {"Accept": "text/event-stream" if events else "application/json", **ask.headers}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -67,15 +67,15 @@ class Connection:
             "params": list(ask.query),
             "headers": headers,
             "content": ask.body,
-            "timeout": httpx.Timeout(self._timeout, connect=CONNECT_SECONDS, read=read),
+            "timeout": httpx2.Timeout(self._timeout, connect=CONNECT_SECONDS, read=read),
         }
 
-    def away(self, error: httpx.RequestError, ask: Ask) -> HostAway:
+    def away(self, error: httpx2.RequestError, ask: Ask) -> HostAway:
         """What it means that no answer came."""
         match error:
-            case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.ProxyError():
+            case httpx2.ConnectTimeout() | httpx2.ConnectError() | httpx2.ProxyError():
                 what = f"cannot be reached: {str(error) or 'it does not answer'}"
-            case httpx.TimeoutException():
+            case httpx2.TimeoutException():
                 what = f"did not answer {ask.method} {ask.path} in time"
             case _:
                 what = f"went away before it had answered {ask.method} {ask.path}"
@@ -101,9 +101,9 @@ class Connection:
 def checked_url(text: str) -> str:
     """The address of a host, without a slash at its end. Raises SettingsError when it is none."""
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        url = httpx.URL()
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        url = httpx2.URL()
     if url.scheme not in ("http", "https") or not url.host or any(map(str.isspace, text)):
         raise SettingsError(
             f"`{text}` is not the address of a host", remedy="write http://HOST:PORT or https://HOST"
@@ -118,8 +118,8 @@ def checked_url(text: str) -> str:
 
 @contextmanager
 def reaching(connection: Connection, ask: Ask) -> Iterator[None]:
-    """Within it, an answer that does not come is HostAway, whatever httpx makes of it."""
+    """Within it, an answer that does not come is HostAway, whatever httpx2 makes of it."""
     try:
         yield
-    except httpx.RequestError as error:
+    except httpx2.RequestError as error:
         raise connection.away(error, ask) from error

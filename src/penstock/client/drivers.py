@@ -8,24 +8,22 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.client.connection import Connection, reaching
-from penstock.client.effects import Answer, Ask, Effect, Found, Items, Next, Notice, Open, Pause, Steps
+from penstock.client.effects import Answer, Ask, Effect, Found, Items, Next, Open, Pause, Steps
 from penstock.client.script import Script
 
 if TYPE_CHECKING:
-    import httpx
-    from httpx_sse import ServerSentEvent
-
+    import httpx2
 T = TypeVar("T")
 
 
 class Driver:
     """Blocks until it is done. Threads may share one."""
 
-    def __init__(self, connection: Connection, *, transport: httpx.BaseTransport | None = None) -> None:
-        import httpx
+    def __init__(self, connection: Connection, *, transport: httpx2.BaseTransport | None = None) -> None:
+        import httpx2
 
         self.connection = connection
-        self._http = httpx.Client(**connection.options(), transport=transport)
+        self._http = httpx2.Client(**connection.options(), transport=transport)
 
     def close(self) -> None:
         self._http.close()
@@ -64,11 +62,11 @@ class Driver:
 class _Talk:
     """The effects of one script, and the response that is open for it."""
 
-    def __init__(self, connection: Connection, http: httpx.Client) -> None:
+    def __init__(self, connection: Connection, http: httpx2.Client) -> None:
         self._connection = connection
         self._http = http
         self._opened: Open | None = None
-        self._response: httpx.Response | None = None
+        self._response: httpx2.Response | None = None
         self._parts: Iterator[Any] = iter(())
 
     def have(self, effect: Effect) -> Any:
@@ -101,7 +99,7 @@ class _Talk:
                     response.close()
                 return answer_of(response)
         self._opened, self._response = wanted, response
-        self._parts = _notices(response) if wanted.events else response.iter_bytes()
+        self._parts = iter(_events(response)) if wanted.events else response.iter_bytes()
         return Answer(response.status_code, response.headers)
 
     def close(self) -> None:
@@ -114,12 +112,12 @@ class AsyncDriver:
     """Lets the event loop go on until it is done."""
 
     def __init__(
-        self, connection: Connection, *, transport: httpx.AsyncBaseTransport | None = None
+        self, connection: Connection, *, transport: httpx2.AsyncBaseTransport | None = None
     ) -> None:
-        import httpx
+        import httpx2
 
         self.connection = connection
-        self._http = httpx.AsyncClient(**connection.options(), transport=transport)
+        self._http = httpx2.AsyncClient(**connection.options(), transport=transport)
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -158,11 +156,11 @@ class AsyncDriver:
 class _AsyncTalk:
     """The same, awaited."""
 
-    def __init__(self, connection: Connection, http: httpx.AsyncClient) -> None:
+    def __init__(self, connection: Connection, http: httpx2.AsyncClient) -> None:
         self._connection = connection
         self._http = http
         self._opened: Open | None = None
-        self._response: httpx.Response | None = None
+        self._response: httpx2.Response | None = None
         self._parts: AsyncIterator[Any] | None = None
 
     async def have(self, effect: Effect) -> Any:
@@ -196,7 +194,7 @@ class _AsyncTalk:
                     await response.aclose()
                 return answer_of(response)
         self._opened, self._response = wanted, response
-        self._parts = _async_notices(response) if wanted.events else response.aiter_bytes()
+        self._parts = aiter(_events(response)) if wanted.events else response.aiter_bytes()
         return Answer(response.status_code, response.headers)
 
     async def close(self) -> None:
@@ -205,22 +203,11 @@ class _AsyncTalk:
             await response.aclose()
 
 
-def answer_of(response: httpx.Response) -> Answer:
+def answer_of(response: httpx2.Response) -> Answer:
     return Answer(response.status_code, response.headers, response.content)
 
 
-def _notices(response: httpx.Response) -> Iterator[Notice]:
-    from httpx_sse import EventSource
+def _events(response: httpx2.Response) -> httpx2.EventSource:
+    import httpx2
 
-    return map(_notice, EventSource(response).iter_sse())
-
-
-async def _async_notices(response: httpx.Response) -> AsyncIterator[Notice]:
-    from httpx_sse import EventSource
-
-    async for sent in EventSource(response).aiter_sse():
-        yield _notice(sent)
-
-
-def _notice(sent: ServerSentEvent) -> Notice:
-    return Notice(sent.id, sent.event, sent.data)
+    return httpx2.EventSource(response, max_event_size=None)  # what a node gives may be of any size

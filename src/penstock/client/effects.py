@@ -8,7 +8,7 @@ does it, in the thread that calls or on an event loop (drivers.py); tests do it 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -58,12 +58,14 @@ class Next:
     """
 
 
-class Notice(NamedTuple):
-    """A server-sent event. id: as the host numbers it, or empty."""
+class Notice(Protocol):
+    """A server-sent event."""
 
-    id: str
-    type: str
-    data: str
+    @property
+    def event(self) -> str: ...
+
+    @property
+    def data(self) -> str: ...
 
 
 class Pause(NamedTuple):

@@ -42,10 +42,10 @@ def follow(line: Line, fid: str, *, after: int, types: tuple[str, ...], node: st
                 if notice is None:
                     break  # the host ends, or something before it has had enough
                 failures = 0
-                if notice.type == END:
+                if notice.event == END:
                     return
                 if not notice.data:
-                    continue  # a heartbeat, of which httpx-sse makes an empty message
+                    continue  # only how long to wait before one comes again
                 event = event_of(_flat(notice.data))
                 if event.seq > after:
                     after = event.seq

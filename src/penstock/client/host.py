@@ -12,6 +12,7 @@ from penstock.client.effects import Items, Steps, get, post
 from penstock.client.line import Line
 from penstock.client.operation import listing, operation
 from penstock.client.runs import new_key
+from penstock.client.uploading import Source
 from penstock.core.errors import InputError
 from penstock.core.states import RunState
 
@@ -52,22 +53,26 @@ class HostOperations(Generic[Handle]):
         flow: str,
         inputs: Mapping[str, Any] | None = None,
         *,
-        files: Mapping[str, str | Path | bytes] | None = None,
+        files: Mapping[str, Source | Sequence[Source]] | None = None,
         key: str = "",
         wait: float = 0.0,
     ) -> Steps[Handle]:
         """Start a run of a flow. Returns when it is on disk there, so that nothing can lose it.
 
-        files: inputs that are files, by name; they are uploaded first. key: names this launch, so
-        that it happens once however often it is asked for; made here unless given. wait: seconds
-        to wait for the end, up to 60; then `view` of the handle says how it ended. Inputs that are
-        not sufficient open a lock of the run, which asks for the rest. Raises EntryNotFound,
-        InputError, HostError.
+        files: inputs that are files, or lists of files, by name; they are uploaded first. key:
+        names this launch, so that it happens once however often it is asked for; made here unless
+        given. wait: seconds to wait for the end, up to 60; then `view` of the handle says how it
+        ended. Inputs that are not sufficient open a lock of the run, which asks for the rest.
+        Raises EntryNotFound, InputError, HostError.
         """
         given = dict(inputs or {})
         for name, source in (files or {}).items():
-            uploaded = yield from uploading.upload(self._line, source)
-            given[name] = uploaded.reference
+            if isinstance(source, str | Path | bytes):
+                given[name] = yield from self._uploaded(source)
+                continue
+            given[name] = []
+            for each in source:
+                given[name].append((yield from self._uploaded(each)))
         body = Launch(inputs=given)
         ask = post(
             "flows", flow, "runs", body=body, key=key or new_key(), wait=min(wait, LAUNCH_SECONDS)
@@ -115,11 +120,14 @@ class HostOperations(Generic[Handle]):
         return (yield from self._line.all(LockView, get("locks")))
 
     @operation
-    def upload(
-        self, source: str | Path | bytes, *, name: str = "", media_type: str = ""
-    ) -> Steps[UploadView]:
+    def upload(self, source: Source, *, name: str = "", media_type: str = "") -> Steps[UploadView]:
         """Send a file, or bytes; `reference` of what is returned is what inputs call it.
 
         It is sent in pieces; after a cut, from what has come. Raises OSError when it cannot be read.
         """
         return (yield from uploading.upload(self._line, source, name=name, media_type=media_type))
+
+    def _uploaded(self, source: Source) -> Steps[str]:
+        """What inputs call a file once it is uploaded."""
+        view = yield from uploading.upload(self._line, source)
+        return view.reference

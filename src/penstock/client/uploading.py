@@ -13,15 +13,16 @@ from penstock.client.effects import Answer, Ask, Steps, joined, work
 from penstock.client.line import Line
 from penstock.core.errors import HostAway, HostError
 
+Source = str | Path | bytes
+"""A file by its path, or what one would hold."""
+
 CHUNK_BYTES: Final = 4 << 20
 """How much is sent at once; what a cut can cost."""
 
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
 
 
-def upload(
-    line: Line, source: str | Path | bytes, *, name: str = "", media_type: str = ""
-) -> Steps[UploadView]:
+def upload(line: Line, source: Source, *, name: str = "", media_type: str = "") -> Steps[UploadView]:
     """Send a file, or bytes, to the host. What was sent in vain is sent again, and no more.
 
     Raises OSError when the file cannot be read, HostError when the host does not take it.

@@ -13,7 +13,10 @@ class EventType(StrEnum):
     """Every type of event, and the fields of its own in `data`."""
 
     RUN_STARTED = "run.started"
-    """flow, revision, inputs; retry_of when it repeats another run; trace: its `traceparent`."""
+    """flow, revision, inputs; missing: the names of those that it asks for first; attached: where the
+    files among them came from; launcher: who began it; executor, unless it is inline; trace: its
+    `traceparent`; retry_of when it repeats another run, retry_from: the node from which on, and
+    edited: what in-ports of its firings get this time."""
     RUN_WAITING = "run.waiting"
     """until: epoch seconds, or None when it waits for people alone; for: `worker` when all are busy."""
     RUN_RESUMED = "run.resumed"
@@ -68,8 +71,12 @@ class EventType(StrEnum):
     """lock; reason: `timeout`, or `closed` when the flow went on without it."""
 
     AGENT_ACTION = "agent.action"
+    """of: what sets out to do something (`crew`, `task`, `agent`, `llm`, `tool`, `flow`, `method`, …),
+    and its name under that word; agent; task; arguments of a tool; model."""
     AGENT_RESULT = "agent.result"
+    """The same, and output or error; tokens: prompt, completion and total."""
     AGENT_FINAL = "agent.final"
+    """of: `crew` or `flow`, and its name; output; tokens."""
 
 
 TERMINAL: Final = frozenset({EventType.RUN_COMPLETED, EventType.RUN_FAILED, EventType.RUN_CANCELLED})

@@ -19,6 +19,7 @@ from penstock.core.events import Event, EventType
 from penstock.core.locks import LockRecord, record_lock
 from penstock.core.payload import Error, Payload, to_json
 from penstock.core.states import RunState, transition
+from penstock.core.store import INLINE
 
 _CALL: Final = re.compile(r"(?P<firing>.+?)(?P<key>\[[^\[\]]*\])?")
 
@@ -70,7 +71,10 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class NodeRecord(msgspec.Struct):
-    """One firing. started, ended: epoch seconds. processes: the child processes it started."""
+    """One firing. started, ended: epoch seconds. processes: the child processes it started.
+
+    asks: the title of the lock that it opened last.
+    """
 
     path: str
     kind: str = ""
@@ -84,6 +88,7 @@ class NodeRecord(msgspec.Struct):
     progress: float | None = None
     status: str = ""
     wake_at: float | None = None
+    asks: str = ""
     spans: list[Span] = []
     notes: list[Note] = []
     processes: list[str] = []
@@ -127,6 +132,7 @@ class RunRecord(msgspec.Struct):
     flow: str = ""
     revision: str = ""
     inputs: dict[str, Payload] = {}
+    executor: str = INLINE
     result: Payload = None
     error: Error | None = None
     reason: str = ""
@@ -140,6 +146,7 @@ class RunRecord(msgspec.Struct):
     nodes: dict[str, NodeRecord] = {}
     processes: dict[str, ProcessRecord] = {}
     locks: dict[str, LockRecord] = {}
+    said: list[Note] = []
 
     @classmethod
     def fold(cls, events: Iterable[Event], *, fid: str = "") -> RunRecord:
@@ -166,6 +173,8 @@ class RunRecord(msgspec.Struct):
             _apply_node(self._node(event.node), event)
         elif event.type == EventType.LOCK_RELEASED:
             self.inputs = event.data["value"]  # what the run asked for before its flow could begin
+        else:
+            self.said += filter(None, [_note(event)])
 
     @property
     def open_locks(self) -> list[LockRecord]:
@@ -178,8 +187,9 @@ class RunRecord(msgspec.Struct):
         return [self.nodes[path] for path in found.nodes] if found else []
 
     def notes(self) -> list[Note]:
-        """Everything the nodes said, in the order of the stream."""
-        return sorted((note for node in self.nodes.values() for note in node.notes), key=_by_seq)
+        """Everything the nodes and the run itself said, in the order of the stream."""
+        of_nodes = (note for node in self.nodes.values() for note in node.notes)
+        return sorted((*self.said, *of_nodes), key=_by_seq)
 
     def _apply_run(self, event: Event) -> None:
         data = event.data
@@ -189,6 +199,7 @@ class RunRecord(msgspec.Struct):
                 self.flow = data.get("flow", "")
                 self.revision = data.get("revision", "")
                 self.inputs = data.get("inputs") or {}
+                self.executor = data.get("executor", INLINE)
             case EventType.RUN_WAITING:
                 self.wake_at = data.get("until")
             case EventType.RUN_RESUMED:
@@ -293,6 +304,7 @@ def _apply_node(node: NodeRecord, event: Event) -> None:
             _enter(node, NodeState.WAITING, event)
         case EventType.LOCK_OPENED:
             node.wake_at = data.get("expires")
+            node.asks = data.get("title") or data.get("name", "")
             _enter(node, NodeState.WAITING, event)
         case EventType.LOCK_DENIED:
             _enter(node, NodeState.WAITING, event)

@@ -10,8 +10,7 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final
 
@@ -29,6 +28,7 @@ Fill = Callable[[RunFolder], None]
 """Puts what a run is given into its folder, on a thread. Raises OSError."""
 
 _NAME_BYTES: Final = 200
+_COPY_BYTES: Final = 1 << 20
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]')
 """What no file system can have in a name, some cannot, or what makes a name look like another."""
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
@@ -85,10 +85,13 @@ def is_file_list(schema: Mapping[str, Any]) -> bool:
     return schema.get("type") == "array" and isinstance(items, Mapping) and is_file(items)
 
 
-def attach(inputs: Mapping[str, Any]) -> Attached:
-    """Put references in the place of the attachments among inputs, and in lists of them."""
+def attach(inputs: Mapping[str, Any], *, taken: Iterable[str] = ()) -> Attached:
+    """Put references in the place of the attachments among inputs, and in lists of them.
+
+    taken: the names that the run's folder has already.
+    """
     files: dict[str, Attachment] = {}
-    taken: set[str] = set()
+    names = {name.casefold() for name in taken}
 
     def replaced(value: Any) -> Any:
         if isinstance(value, list | tuple):
@@ -96,9 +99,9 @@ def attach(inputs: Mapping[str, Any]) -> Attached:
         if not isinstance(value, Attachment):
             return value
         name = next(
-            name for name in _numbered(value.name or value.path.name) if name.casefold() not in taken
+            name for name in _numbered(value.name or value.path.name) if name.casefold() not in names
         )
-        taken.add(name.casefold())  # some file systems make no difference
+        names.add(name.casefold())  # some file systems make no difference
         files[name] = value
         return _refer(name)
 
@@ -161,12 +164,20 @@ def _refer(name: str) -> str:
 
 
 def _put(attachment: Attachment, target: Path) -> None:
+    """Raises FileExistsError where there is such a file already."""
     if attachment.owned:
-        with suppress(OSError):  # another file system, or one without links
+        try:
             os.link(attachment.path, target)
+        except FileExistsError:
+            raise
+        except OSError:  # another file system, or one without links
+            pass
+        else:
             return
-    shutil.copyfile(attachment.path, target)
-    _sync(target)
+    with attachment.path.open("rb") as source, target.open("xb") as copy:
+        shutil.copyfileobj(source, copy, _COPY_BYTES)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def _sync(path: Path) -> None:

@@ -12,8 +12,7 @@ import contextvars
 import io
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from typing import Any, BinaryIO, Final, TextIO, cast
 
 LONGEST_LINE: Final = 64 * 1024
@@ -23,24 +22,50 @@ Take = Callable[[str], None]
 """Takes a line, without its end."""
 
 
-@contextmanager
-def captured(stdout: Take, stderr: Take) -> Iterator[None]:
+class captured:  # noqa: N801 - it is used as `contextlib.suppress` is
     """A section whose prints go line by line to these two instead of to the process's streams.
 
     They may be called from any thread. What a thread prints after the section has ended goes
-    to the process's streams.
+    to the process's streams. Each step is such a section, and most print nothing: they cost
+    little more than to say who would take it.
     """
-    lines = {"stdout": _Lines(stdout), "stderr": _Lines(stderr)}
-    with ExitStack() as stack:
-        for name in lines:
-            stack.enter_context(_tapped(name))
-        token = _LINES.set(lines)
-        try:
-            yield
-        finally:
-            _LINES.reset(token)
-            for each in lines.values():
-                each.close()
+
+    __slots__ = ("_closed", "_err", "_lines", "_out", "_takes", "_token")
+
+    def __init__(self, stdout: Take, stderr: Take) -> None:
+        self._takes = {"stdout": stdout, "stderr": stderr}
+        self._lines: dict[str, _Lines] = {}
+        self._closed = False
+
+    def __enter__(self) -> None:
+        with _INSTALLING:
+            self._out = out = sys.stdout if type(sys.stdout) is _Tap else _Tap.put_on("stdout")
+            self._err = err = sys.stderr if type(sys.stderr) is _Tap else _Tap.put_on("stderr")
+            out.sections += 1
+            err.sections += 1
+        self._token = _SECTION.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _SECTION.reset(self._token)
+        self._closed = True
+        for each in list(self._lines.values()):  # a thread may still begin one
+            each.close()
+        out, err = self._out, self._err
+        with _INSTALLING:
+            out.sections -= 1
+            err.sections -= 1
+            if not out.sections:
+                out.take_off()
+            if not err.sections:
+                err.take_off()
+
+    def lines(self, name: str) -> _Lines | None:
+        """What makes lines of what is written to a stream; None when the section has ended."""
+        if self._closed:
+            return None
+        found = self._lines.get(name)
+        # The first one stays, where two threads make one at the same time.
+        return found or self._lines.setdefault(name, _Lines(self._takes[name]))
 
 
 class _Lines:
@@ -50,7 +75,6 @@ class _Lines:
         self._take = take
         self._begun: dict[int, str] = {}
         self._lock = threading.Lock()
-        self.closed = False
 
     def write(self, text: str) -> None:
         thread = threading.get_ident()
@@ -66,7 +90,6 @@ class _Lines:
 
     def close(self) -> None:
         with self._lock:
-            self.closed = True
             begun, self._begun = self._begun, {}
         for line in begun.values():
             self._pass_on(line)
@@ -78,8 +101,10 @@ class _Lines:
             self._take(shown[start : start + LONGEST_LINE])
 
 
-_LINES: contextvars.ContextVar[dict[str, _Lines]] = contextvars.ContextVar("penstock_lines")
-"""Who takes what the current code prints, by the stream's name."""
+_SECTION: contextvars.ContextVar[captured | None] = contextvars.ContextVar(
+    "penstock_section", default=None
+)
+"""The section that the current code is in."""
 
 
 class _Tap(io.TextIOBase):
@@ -92,8 +117,23 @@ class _Tap(io.TextIOBase):
         self.sections = 0
 
     def _lines(self) -> _Lines | None:
-        found = _LINES.get({}).get(self._name)
-        return None if found is None or found.closed else found
+        section = _SECTION.get()
+        return None if section is None else section.lines(self._name)
+
+    @classmethod
+    def put_on(cls, name: str) -> _Tap:
+        """A tap on a stream that has none."""
+        stream = getattr(sys, name)
+        if stream is None:  # a process without streams, whose prints Python itself drops
+            return cls(name, io.StringIO())
+        tap = cls(name, stream)
+        setattr(sys, name, tap)
+        return tap
+
+    def take_off(self) -> None:
+        """Put the stream back, unless somebody has put another one there."""
+        if getattr(sys, self._name) is self:
+            setattr(sys, self._name, self.beneath)
 
     def write(self, text: str) -> int:
         lines = self._lines()
@@ -155,23 +195,3 @@ class _Bytes(io.BufferedIOBase):
 
 
 _INSTALLING: Final = threading.Lock()
-
-
-@contextmanager
-def _tapped(name: str) -> Iterator[None]:
-    """A section in which a stream of the process has a tap; the last one that ends takes it off."""
-    with _INSTALLING:
-        tap = getattr(sys, name)
-        if tap is None:  # a process without streams, whose prints Python itself drops
-            tap = _Tap(name, io.StringIO())
-        elif not isinstance(tap, _Tap):
-            tap = _Tap(name, tap)
-            setattr(sys, name, tap)
-        tap.sections += 1
-    try:
-        yield
-    finally:
-        with _INSTALLING:
-            tap.sections -= 1
-            if not tap.sections and getattr(sys, name) is tap:
-                setattr(sys, name, tap.beneath)

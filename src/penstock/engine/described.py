@@ -5,6 +5,7 @@ So a host can serve a flow whose import it does not trust, or does not want to p
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,7 @@ class DescribedFlow:
     redactor = None
     """Whoever executes it masks what it tells."""
 
-    def __init__(self, description: Description, *, executor: str = "") -> None:
-        settings = description.settings
-        if executor:
-            settings = msgspec.structs.replace(settings, executor=executor)
+    def __init__(self, description: Description) -> None:
         self._about = description
         self.name = description.name
         self.namespace = description.namespace
@@ -77,15 +75,24 @@ class DescribedFlow:
         self.tags = description.tags
         self.source = description.source
         self.revision = description.revision
-        self.settings = settings
+        self.settings = description.settings
 
     @classmethod
-    def of(cls, data: Mapping[str, Payload], *, executor: str = "") -> DescribedFlow:
-        """The flow of plain data. executor: instead of the one that its settings name.
+    def of(cls, data: Payload, *, executor: str) -> DescribedFlow:
+        """The flow that `describe` told of, to be executed by this executor.
 
-        Raises ValueError when that is no description.
+        Its revision is another one than that of the flow itself: whoever goes on with a run must
+        not import the code either. Raises ValueError when the data is no description.
         """
-        return cls(msgspec.convert(data, Description, dec_hook=decode_hook), executor=executor)
+        told = _read(data)
+        text = f"{DESCRIBED} {executor} {told.revision}"
+        return cls(
+            msgspec.structs.replace(
+                told,
+                revision=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+                settings=msgspec.structs.replace(told.settings, executor=executor),
+            )
+        )
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -97,14 +104,14 @@ class DescribedFlow:
 
     def document(self) -> dict[str, Any]:
         """What loads the flow, and besides what it is called by those who do not."""
-        about = msgspec.structs.replace(self._about, settings=self.settings, document={})
+        about = msgspec.structs.replace(self._about, document={})
         return self._about.document | {DESCRIBED: plain(about)}
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> DescribedFlow:
         """The flow of a kept document that holds a description."""
-        inner = {name: item for name, item in document.items() if name != DESCRIBED}
-        return cls.of({**document[DESCRIBED], "document": inner})
+        loads = {name: item for name, item in document.items() if name != DESCRIBED}
+        return cls(_read({**document[DESCRIBED], "document": loads}))
 
     def accept(self, inputs: Mapping[str, Any]) -> dict[str, Payload]:
         return check_inputs(self.name, self.input_schema, inputs)
@@ -135,3 +142,7 @@ class DescribedFlow:
             f"the code of flow `{self.name}` is not loaded in this process",
             remedy="start a run of it, which a worker executes",
         )
+
+
+def _read(data: Payload) -> Description:
+    return msgspec.convert(data, Description, dec_hook=decode_hook)

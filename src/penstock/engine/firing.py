@@ -124,9 +124,7 @@ async def perform(
     """
     past = run.replay.firing(name) if run.replay is not None else None
     if past is not None and past.done and not (past.masked and work.pure):
-        if past.error is not None:
-            raise Failure(past.error)
-        return past.result()
+        return _again(past)
     journal = run.journal
     if journal.closed:  # the run is being put aside: what its code still tries waits for its return
         raise asyncio.CancelledError
@@ -142,59 +140,36 @@ async def perform(
     watch = Watch(run, process)
     if run.observer is not None and not work.pure:
         attempt = observed_attempt(run, name, work.kind, attempt, watch)
+    # Not a function of its own for an attempt: each coroutine more is felt where there are many.
     while True:
         if not (work.pure or journal.held):
             await journal.hold()
+        began = _begin(run, name, work, number, began)
+        limit = work.timeout
         try:
-            return await _attempt(run, name, attempt, work, number, began, state_key, watch)
-        except _Failed as failed:
-            failure, duration_ms = failed.failure, failed.duration_ms
-        if not await _retry(run, name, work, number, failure.error, waits):
-            journal.emit(
-                EventType.NODE_FAILED, name, {"error": failure.error, "duration_ms": duration_ms}
+            outputs = await (
+                attempt(number) if limit is None else limited(run, attempt, number, limit, watch)
             )
+        except (Exception, SystemExit, asyncio.CancelledError) as cause:
+            failure, duration_ms = watch.failure(cause, name), _since(run, began)
+        else:
+            run.probe("node.executed")
+            _complete(run, name, outputs, began, work, state_key)
+            watch.heed()
+            return outputs
+        if not await _retry(run, name, work, number, failure.error, waits):
+            facts = {"error": failure.error, "duration_ms": duration_ms}
+            journal.emit(EventType.NODE_FAILED, name, facts)
             raise failure from failure.cause
         number += 1
         began = None
 
 
-class _Failed(Exception):
-    """One attempt failed; there may be another."""
-
-    def __init__(self, failure: Failure, duration_ms: float) -> None:
-        super().__init__()
-        self.failure = failure
-        self.duration_ms = duration_ms
-
-
-async def _attempt(
-    run: LiveRun,
-    name: str,
-    attempt: Attempt,
-    work: Work | Vertex,
-    number: int,
-    began: float | None,
-    state_key: str,
-    watch: Watch,
-) -> Payload:
-    """Make one attempt and write down that it completed. Raises _Failed."""
-    if began is None or run.replay is None or not run.replay.goes_on(name):
-        run.journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
-    if began is None:
-        began = run.clock.monotonic()
-    try:
-        if work.timeout is None:
-            outputs = await attempt(number)
-        else:
-            outputs = await limited(run, attempt, number, work.timeout, watch)
-    except StoreError:
-        raise
-    except (Exception, SystemExit, asyncio.CancelledError) as cause:
-        raise _Failed(watch.failure(cause, name), _since(run, began)) from cause
-    run.probe("node.executed")
-    _complete(run, name, outputs, began, work, state_key)
-    watch.heed()
-    return outputs
+def _again(past: Past) -> Payload:
+    """The outcome that the journal holds. Raises Failure."""
+    if past.error is not None:
+        raise Failure(past.error)
+    return past.result()
 
 
 def _began_before(run: LiveRun, past: Past | None) -> float | None:
@@ -202,6 +177,14 @@ def _began_before(run: LiveRun, past: Past | None) -> float | None:
     if past is None or past.began is None:
         return None
     return run.clock.monotonic() - (run.clock.now() - past.began)
+
+
+def _begin(run: LiveRun, name: str, work: Work | Vertex, number: int, began: float | None) -> float:
+    """Write down that an attempt begins, unless a replay goes on with it; when it began."""
+    if began is not None and run.replay is not None and run.replay.goes_on(name):
+        return began
+    run.journal.emit(EventType.NODE_STARTED, name, {"kind": work.kind, "attempt": number})
+    return run.clock.monotonic() if began is None else began
 
 
 def _complete(
@@ -243,7 +226,12 @@ class Watch:
         return self._run.stopped or (self._process is not None and self._process.stopped)
 
     def failure(self, cause: BaseException, name: str) -> Failure:
-        """The failure that came out of an attempt; raises CancelledError where it is none."""
+        """The failure that came out of an attempt; raises where it is none of the node's own.
+
+        That is CancelledError, or StoreError.
+        """
+        if isinstance(cause, StoreError):
+            raise cause
         if self.stopped:
             raise asyncio.CancelledError from cause
         if isinstance(cause, asyncio.CancelledError):

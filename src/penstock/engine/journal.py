@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LAZY_SECONDS: Final = 0.02
 """How long an event that nobody waits for may stay in memory."""
 
+WATCHED_SECONDS: Final = 0.004
+"""The same while somebody follows a run, and so sees how late its events are."""
+
 _KEPT: Final = {
     Record.FULL: frozenset(str(kind) for kind in EventType),
     Record.EFFECTS: frozenset(str(kind) for kind in EFFECTS),
@@ -164,7 +167,8 @@ Written = tuple[Journal, list[Event]]
 class Committer:
     """Writes what all journals of a runtime have gathered, one batch at a time.
 
-    published: called after a commit with each journal and its new events.
+    published: called after a commit with each journal and its new events. watched: whether
+    somebody waits for that.
     broken: called with the journals of a batch that could not be written. observer: told of
     every commit.
     """
@@ -174,12 +178,14 @@ class Committer:
         store: Ledger,
         *,
         published: Callable[[list[Written]], None],
+        watched: Callable[[], bool] = lambda: False,
         broken: Callable[[list[Journal], StoreError], None],
         clock: Clock,
         observer: Observer | None = None,
     ) -> None:
         self.store = store
         self._published = published
+        self._watched = watched
         self._broken = broken
         self._clock = clock
         self._observer = observer
@@ -202,7 +208,8 @@ class Committer:
         """Take note that a journal has events to write."""
         self._dirty.append(journal)
         if self._lazy is None and self._task is None:
-            self._lazy = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._start)
+            seconds = WATCHED_SECONDS if self._watched() else LAZY_SECONDS
+            self._lazy = asyncio.get_running_loop().call_later(seconds, self._start)
 
     def committed(self) -> asyncio.Future[None]:
         """A future for the commit of everything that has been gathered until it begins."""

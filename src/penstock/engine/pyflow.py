@@ -56,7 +56,7 @@ class PythonFlow(Program, Generic[P, R]):
         self.settings = settings or Settings()
         self.reference = f"{function.__module__}:{function.__qualname__}"
         code = getattr(inspect.unwrap(function), "__code__", None)  # what is written in C has none
-        text = f"{self.reference}\n{fingerprint(code) if code else ''}"
+        text = f"{self.name}\n{self.reference}\n{fingerprint(code) if code else ''}"
         self.revision = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         self.signature = self._sign()
 
@@ -158,9 +158,7 @@ def flow(
             raise TypeError(f"a flow is an async function; write `async def {wrapped.__name__}(ctx, …)`")
         limit = None if timeout is None else Duration.parse(timeout)
         where, worker = executor_of(executor)
-        settings = Settings(
-            timeout=limit, on_error=on_error or OnError(), executor=where, worker=worker
-        )
+        settings = Settings(timeout=limit, on_error=on_error or OnError(), executor=where, worker=worker)
         return PythonFlow(wrapped, name=name, author=author, tags=tags, settings=settings)
 
     return wrap if function is None else wrap(function)

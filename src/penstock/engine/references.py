@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.core.errors import PenstockError, SettingsError
-from penstock.core.problems import suggest
+from penstock.core.problems import nearest, suggest
 from penstock.engine.pyflow import PythonFlow, flow_of_function
 from penstock.engine.scheme import import_module
 
@@ -67,28 +67,6 @@ class Modules:
     def __init__(self, readers: Sequence[Reader] = ()) -> None:
         self.readers = tuple(readers)
 
-    def _imported(self, module: str) -> ModuleType:
-        """A module. Raises SettingsError, whatever its code raises."""
-        for reader in self.readers:
-            reader.prepare()
-        try:
-            return import_module(module)
-        except PenstockError:
-            raise
-        except Exception as error:
-            raise SettingsError(
-                f"importing `{module}` failed: {type(error).__name__}: {error}",
-                remedy="correct it; with --debug the traceback is shown",
-            ) from error
-
-    def _with_submodules(self, module: ModuleType) -> Iterator[ModuleType]:
-        yield module
-        if not hasattr(module, "__path__"):
-            return
-        for each in sorted(pkgutil.iter_modules(module.__path__, f"{module.__name__}.")):
-            if each.name.rpartition(".")[2] != "__main__":  # which is a program
-                yield from self._with_submodules(self._imported(each.name))
-
     def flow(self, module: str, attribute: str = "") -> Flow:
         """The flow that a module holds, or the one of its objects that is named.
 
@@ -105,7 +83,7 @@ class Modules:
             reader = next((reader for reader in self.readers if reader.makes(item)), None)
             if reader is not None:
                 return reader.of_object(item, reference)
-            return flow_of_function(item)
+            return _described(flow_of_function(item))
         raise SettingsError(
             f"`{module}:{attribute}` is {_named(item)}, not a flow",
             remedy="name a function, or an object that is decorated with @flow",
@@ -147,13 +125,33 @@ class Modules:
             module = document["file"] or module
         for item, _ in self._own(self._imported(module)):
             # By what it was made of: the module may know it by another name than its function's.
-            if isinstance(item, PythonFlow) and item.name == document.get("flow"):
-                own = item.reference.partition(":")[2]
-                if own == attribute:
-                    return item
+            if isinstance(item, PythonFlow) and _made_of(item) == (document.get("flow"), attribute):
+                return item
         return self.flow(module, attribute)
 
     # --- looking --------------------------------------------------------------------
+
+    def _imported(self, module: str) -> ModuleType:
+        """A module. Raises SettingsError, whatever its code raises."""
+        for reader in self.readers:
+            reader.prepare()
+        try:
+            return import_module(module)
+        except PenstockError:
+            raise
+        except Exception as error:
+            raise SettingsError(
+                f"importing `{module}` failed: {type(error).__name__}: {error}",
+                remedy="correct it; with --debug the traceback is shown",
+            ) from error
+
+    def _with_submodules(self, module: ModuleType) -> Iterator[ModuleType]:
+        yield module
+        if not hasattr(module, "__path__"):
+            return
+        for each in sorted(pkgutil.iter_modules(module.__path__, f"{module.__name__}.")):
+            if each.name.rpartition(".")[2] != "__main__":  # which is a program
+                yield from self._with_submodules(self._imported(each.name))
 
     def _only(self, module: str) -> Flow:
         own = list(self._own(self._imported(module)))
@@ -176,7 +174,7 @@ class Modules:
 
     def _flow(self, item: Any, reference: str) -> Flow:
         if isinstance(item, PythonFlow):
-            return item
+            return _described(item)
         return next(reader for reader in self.readers if reader.knows(item)).of_object(item, reference)
 
     def _look_up(self, module: ModuleType, name: str, path: str) -> Any:
@@ -185,9 +183,10 @@ class Modules:
             if not hasattr(found, part):
                 around = ".".join(path.split(".")[:depth])
                 where = f"{name}:{around}" if around else name
+                public = [each for each in vars(found) if not each.startswith("_")]
                 own = [] if depth else [each.rpartition(":")[2] for _, each in self._own(module)]
-                public = own or [each for each in vars(found) if not each.startswith("_")]
-                raise SettingsError(f"`{where}` has no `{part}`", remedy=suggest(part, public))
+                allowed = public if nearest(part, public) else own or public
+                raise SettingsError(f"`{where}` has no `{part}`", remedy=suggest(part, allowed))
             found = getattr(found, part)
         return found
 
@@ -211,6 +210,16 @@ def _belongs(item: Any, module: ModuleType) -> bool:
     home = getattr(item, "__module__", None) if isinstance(item, type) or callable(item) else None
     name = module.__name__
     return home is None or home == name or home.startswith(f"{name}.")
+
+
+def _made_of(flow: PythonFlow[..., Any]) -> tuple[str, str]:
+    return flow.name, flow.reference.partition(":")[2]
+
+
+def _described(flow: PythonFlow[..., Any]) -> PythonFlow[..., Any]:
+    """The flow, once it is certain that its inputs can be described. Raises SettingsError."""
+    _ = flow.input_schema
+    return flow
 
 
 def _named(item: Any) -> str:

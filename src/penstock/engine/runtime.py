@@ -103,6 +103,7 @@ class Runtime:
         self.committer = Committer(
             store,
             published=self._published,
+            watched=lambda: self.streams.followed,
             broken=self._broken,
             clock=self.clock,
             observer=observer,

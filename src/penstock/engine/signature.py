@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -56,9 +57,10 @@ class Signature:
         hints = {name: self._hint(name) for name in self.parameters}
         for name, hint in hints.items():
             if hint is _UNKNOWN:
+                text = _text_of(_annotations(self.function)[name])
                 raise SettingsError(
                     f"the hint of parameter `{name}` of `{self.function.__qualname__}` "
-                    f"names something that is not there: `{self.function.__annotations__[name]}`",
+                    f"names something that is not there: `{text}`",
                     remedy="import it at the top of the module, not only under `TYPE_CHECKING`",
                 )
         return hints
@@ -68,15 +70,15 @@ class Signature:
 
         One by one, so that a context which is imported for type checkers alone does no harm.
         """
-        annotations = getattr(self.function, "__annotations__", {})
+        annotations = _annotations(self.function)
         if name not in annotations:
             return Any
         holder = types.SimpleNamespace(__annotations__={name: annotations[name]})
         names = getattr(inspect.unwrap(self.function), "__globals__", {})
         try:
             return typing.get_type_hints(holder, globalns=names, include_extras=True)[name]
-        except NameError:
-            return _CONTEXTS.get(str(annotations[name]).rpartition(".")[2], _UNKNOWN)
+        except (NameError, AttributeError, SyntaxError, TypeError):
+            return _CONTEXTS.get(_text_of(annotations[name]).rpartition(".")[2], _UNKNOWN)
 
     @functools.cached_property
     def input_schema(self) -> Schema:
@@ -174,6 +176,19 @@ class _Unknown:
 _UNKNOWN: Final = _Unknown
 _CONTEXTS: Final = {"Context": Context, "StepContext": StepContext}
 """What these names mean where only a type checker imports them."""
+
+
+def _annotations(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """The hints of a function as they stand there, those that cannot be resolved, too."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF)
+    return getattr(function, "__annotations__", {})
+
+
+def _text_of(hint: Any) -> str:
+    return str(getattr(hint, "__forward_arg__", hint))
 
 
 def _is_context(hint: Any, *, of_flow: bool = False) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from penstock.core.duration import Duration
 from penstock.core.errors import NodeError, NonDeterminism
 from penstock.core.payload import Payload, normalise
-from penstock.engine.capture import captured
 from penstock.engine.context import Reporter, StepContext
 from penstock.engine.firing import Failure, Work, perform
 from penstock.engine.locks.decision import Check, decide
@@ -26,6 +24,7 @@ from penstock.engine.locks.demand import RELEASE_TIMEOUT, Demand, Span, demand
 from penstock.engine.locks.registry import expired_again
 from penstock.engine.redaction import Redactor
 from penstock.engine.step import Step
+from penstock.engine.step_call import StepCall
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -96,25 +95,7 @@ class Context(Reporter):
             declared = function if isinstance(function, Step) else Step(function)
             self._steps[function] = declared
         name = self._name(declared.name)
-
-        async def attempt(number: int) -> Payload:
-            given, named = args, kwargs
-            context = StepContext(self._run, name, number)
-            if declared.context:
-                given, named = declared.with_context(context, args, kwargs)
-            if name in self._run.edited:
-                given, named = declared.with_edited(self._run.edited[name], given, named)
-            with captured(context.stdout, context.stderr):
-                if declared.is_async:
-                    value = await declared.function(*given, **named)
-                elif declared.blocking:
-                    call = functools.partial(declared.function, *given, **named)
-                    value = await self._run.in_thread(call)
-                else:
-                    value = declared.function(*given, **named)
-            return normalise(value)
-
-        return self._perform(name, attempt, declared.work)
+        return self._perform(name, StepCall(self._run, declared, name, args, kwargs), declared.work)
 
     async def perform(
         self, name: str, work: Callable[[StepContext], Awaitable[Any]], *, kind: str = "step"

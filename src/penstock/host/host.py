@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 from penstock.core.payload import Payload
 from penstock.engine.catalog.specs import Specs
 from penstock.host.access import Access
+from penstock.host.files.attaching import Attaching
+from penstock.host.files.errand import needing_room
+from penstock.host.files.uploads import Uploads
+from penstock.host.problem import Refused
 from penstock.host.shelf import Shelf
 from penstock.host.streams.following import Followings
 from penstock.telemetry.telemetry import Telemetry
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.engine.resident.resident import Resident
     from penstock.engine.run import Run
     from penstock.engine.runtime import Runtime
+    from penstock.host.files.upload import UploadLimits
 
 
 class Host:
@@ -39,6 +44,7 @@ class Host:
         telemetry: Telemetry | None = None,
         flows: Iterable[Flow] = (),
         secure: bool = False,
+        upload_limits: UploadLimits | None = None,
     ) -> None:
         self.runtime = runtime
         self.namespace = resident.namespace
@@ -48,6 +54,9 @@ class Host:
         self.specs = Specs(runtime.store, scheme=runtime.loader.scheme, clock=runtime.clock)
         self.shelf = Shelf(resident, flows)
         self.access = Access(auth, secure=secure)
+        self.uploads = Uploads(
+            lambda: runtime.folders.root, clock=runtime.clock, limits=upload_limits
+        )
         self.followings = Followings(runtime)
         self.retiring = asyncio.Event()
         auth.directory.listen(self.followings.look)
@@ -60,5 +69,22 @@ class Host:
     async def launch(
         self, principal: Principal, flow: Flow, inputs: Mapping[str, Payload], *, key: str = ""
     ) -> Run:
-        """Start a run for somebody. One with this key that is there already is given instead."""
-        return await self.runtime.launch(flow, inputs, launcher=principal.id, key=key, open_inputs=True)
+        """Start a run for somebody. One with this key that is there already is given instead.
+
+        Raises Refused for an input that is a file and names no upload of theirs.
+        """
+        attaching = Attaching(self.uploads, principal.id, below=("inputs",))
+        try:
+            attached = await attaching.attach(flow.input_schema, inputs)
+        except Refused:
+            known = await self.runtime.store.launched(key) if key else None
+            if known is None:
+                raise
+            return self.runtime.get(known.fid)  # which has taken the uploads
+        with needing_room():
+            run = await self.runtime.launch(
+                flow, attached, launcher=principal.id, key=key, open_inputs=True
+            )
+        if run.fresh:
+            await self.uploads.remove(*(upload.id for upload in attaching.taken))
+        return run

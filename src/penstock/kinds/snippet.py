@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from penstock.core.ports import Port, Ports
 from penstock.core.payload import Payload
+from penstock.core.ports import Port, Ports
 from penstock.engine.kind import FieldError, Relay, Relayed, field
 from penstock.kinds.languages import Options, Program, find_language
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 if TYPE_CHECKING:
     from penstock.server.websocket import WebSocket
@@ -15,7 +17,7 @@ Headers = Sequence[tuple[str, str]]
 Converse = Callable[["WebSocket"], Coroutine[Any, Any, None]]
 
 
-class Peer(NamedTuple):
+class Peer(msgspec.Struct, frozen=True, gc=False):
     """Who is at the other end of a connection. One for all of its requests.
 
     host: an IP address, or "" behind a Unix socket. scheme: `http` or `https`.

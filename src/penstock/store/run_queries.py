@@ -20,7 +20,7 @@ def find(database: sqlite3.Connection, query: RunQuery) -> list[RunRow]:
     parameters = _parameters(query)
     found: dict[str, RunRow] = {}
     for way in ways(query):
-        statement = statements.select_runs(way.index)
+        statement = statements.select_runs(way.by)
         for value in way.values:
             cursor = database.execute(statement, parameters | {"value": value})
             found |= {row.fid: row for row in rows.from_columns(cursor)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from penstock.store.catalogue.catalogued import Catalogued
 from penstock.store.catalogue.sqlite import SqliteCatalogue
 from penstock.store.chunks import pack, unpack
 from penstock.store.failures import Guard
+from penstock.store.news import News
 from penstock.store.orphans import orphaned
 from penstock.store.owners import Owners
 from penstock.store.run_queries import find
@@ -77,7 +78,6 @@ class SqliteStore(Catalogued, Audited):
         self.path = Path(path).absolute()
         self._create = create
         self._busy_timeout = busy_timeout
-        self._poll = poll
         self._quota_bytes = quota_bytes
         self._guard = Guard(self.path)
         self._blobs = BlobFolder(self.path.with_name(f"{self.path.name}.blobs"))
@@ -90,6 +90,7 @@ class SqliteStore(Catalogued, Audited):
             lambda: self._database, guard=self._guard, owners=self._owners, bells=self._bells
         )
         self._trail = SqliteTrail(lambda: self._database, guard=self._guard)
+        self._news = News(self._mark, self._lasts, poll=poll)
         self._connection: sqlite3.Connection | None = None
         self._tails: dict[str, tuple[int, int]] = {}  # fid → row id, last seq; of runs that write
 
@@ -306,16 +307,12 @@ class SqliteStore(Catalogued, Audited):
 
     async def changed(self, fid: str, *, after: int) -> None:
         """Return when the run has events with a seq above `after`, whoever committed them."""
-        seen = None
-        while True:
-            mark = self._mark()
-            if mark != seen:
-                seen = mark
-                with self._guard:
-                    found = self._database.execute(statements.TAIL, (fid,)).fetchone()
-                if found is not None and found[1] > after:
-                    return
-            await asyncio.sleep(self._poll)
+        await self._news.of(fid, after=after)
+
+    def _lasts(self, fids: Iterable[str]) -> dict[str, int]:
+        """The last seq of each of these runs that are there."""
+        with self._guard:
+            return dict(self._database.execute(statements.LASTS, (json.dumps(list(fids)),)))
 
     def _mark(self) -> tuple[int, int]:
         """Differs from an earlier one once this or another connection has committed since."""

@@ -50,6 +50,7 @@ _CONDITIONS: Final = """
 """
 
 TAIL: Final = f"SELECT id, {_LAST} FROM runs WHERE fid = ?"
+LASTS: Final = f"SELECT fid, {_LAST} FROM runs WHERE fid IN (SELECT value FROM json_each(?))"
 INSERT_CHUNK: Final = "INSERT INTO events (run, first, last, body) VALUES (?, ?, ?, ?)"
 SELECT_CHUNKS: Final = """
     SELECT first, body FROM events WHERE run = (SELECT id FROM runs WHERE fid = :fid) AND first >= (

@@ -23,7 +23,7 @@ class Way(NamedTuple):
     `fid` has all runs for one value, and `locked` those with open locks.
     """
 
-    index: Index
+    by: Index
     values: tuple[str, ...] = ("",)
 
 

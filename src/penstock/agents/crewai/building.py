@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from penstock.agents.crewai.document import read_crew, tools_of
-from penstock.agents.crewai.flow import CrewFlow
+from penstock.agents.crewai.flow import CrewFlow, models_of
 from penstock.agents.crewai.framework import load, require
 from penstock.agents.crewai.spec import AgentSpec, CrewSpec, ModelSpec, Process, TaskSpec
 from penstock.core.duration import Duration
@@ -54,6 +54,7 @@ def flow_of_spec(spec: CrewSpec, folder: Path) -> CrewFlow:
         author=spec.author,
         tags=spec.tags,
         settings=spec.settings,
+        release=close_connections,
     )
 
 
@@ -132,6 +133,8 @@ def _model(crewai: Any, model: ModelSpec | None) -> Any:
                 remedy=f"export {model.api_key_env}=…",
             )
         more["api_key"] = key
+    elif model.base_url and not os.environ.get("OPENAI_API_KEY"):
+        more["api_key"] = "none"  # a server of one's own mostly wants none, but its client wants one
     try:
         return crewai.LLM(model=model.model, **more)
     except (ImportError, ValueError) as error:
@@ -139,6 +142,14 @@ def _model(crewai: Any, model: ModelSpec | None) -> Any:
             f"the model `{model.model}` cannot be used: {error}",
             remedy="write `provider/model`, and give its key and address",
         ) from error
+
+
+def close_connections(crew: Any) -> None:
+    """Close what the models of a crew have open to their servers, which would wait for the collector."""
+    for model in models_of(crew):
+        close = getattr(getattr(model, "_client", None), "close", None)
+        if callable(close):
+            close()
 
 
 def find_tool(reference: str, folder: Path | None) -> Any:

@@ -86,6 +86,8 @@ def told(session: Session, *, names: Mapping[str, str]) -> Iterator[None]:
 
     def sink(source: Any, event: Any) -> None:
         session.check()
+        if session.over:  # a thread that the framework has left behind
+            return
         found = _told(source, event, names)
         if found is not None:
             type_, fields = found
@@ -152,7 +154,7 @@ def _shown(value: Any) -> Payload:
 def _tokens(value: Any) -> Payload:
     """How many tokens were used: prompt, completion and total where the model tells."""
     if not isinstance(value, Mapping):
-        return value or None
+        return {"total": value} if value else None
     kinds = ("prompt", "completion", "total")
     return {kind: value[f"{kind}_tokens"] for kind in kinds if value.get(f"{kind}_tokens") is not None}
 

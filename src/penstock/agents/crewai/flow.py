@@ -13,6 +13,7 @@ from penstock.agents.crewai.session import Session
 from penstock.agents.crewai.tasks import journal_tasks, step_names
 from penstock.core.payload import Payload
 from penstock.core.spec import DEFAULT_NAMESPACE, Settings
+from penstock.engine.attachment import is_file
 from penstock.engine.flow import check_inputs
 from penstock.engine.program import Program
 from penstock.engine.strand import Context
@@ -20,12 +21,22 @@ from penstock.engine.strand import Context
 _SECRET_ENDINGS: Final = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_ACCESS_KEY")
 """What the names of environment variables end with whose values nobody may see."""
 
+SHORTEST_KEY: Final = 8
+"""Characters of the shortest key that is masked: `none` and `test` are words of every text."""
+
 Make = Callable[[], Any]
 """Gives a crew or flow of the framework that no other run uses. Raises SettingsError."""
 
 
+def let_go(_: Any) -> None:
+    """Leave what was made to its makers, who may share parts of it."""
+
+
 class CrewFlow(Program):
-    """Executes what `make` gives. document: by which a later process finds it again."""
+    """Executes what `make` gives. document: by which a later process finds it again.
+
+    release: called with what was made when the run no longer needs it.
+    """
 
     source = "crew"
     redactor = None
@@ -43,8 +54,10 @@ class CrewFlow(Program):
         author: str = "",
         tags: tuple[str, ...] = (),
         settings: Settings | None = None,
+        release: Callable[[Any], None] = let_go,
     ) -> None:
         self._make = make
+        self._release = release
         self._document = document
         self.name = name
         self.namespace = DEFAULT_NAMESPACE
@@ -65,14 +78,23 @@ class CrewFlow(Program):
     async def call(self, context: Context, inputs: Mapping[str, Payload]) -> Payload:
         context.conceal(*_secrets_of_environment())
         session = Session(context)
-        return await session.run(lambda: self._work(session, dict(inputs)))
+        given = {name: self._as_path(context, name, value) for name, value in inputs.items()}
+        return await session.run(lambda: self._work(session, given))
+
+    def _as_path(self, context: Context, name: str, value: Payload) -> Payload:
+        """A file as the path of it: the framework knows nothing of references."""
+        schema = self.input_schema.get("properties", {}).get(name, {})
+        return str(context.path(value)) if is_file(schema) and isinstance(value, str) else value
 
     def _work(self, session: Session, inputs: dict[str, Payload]) -> Payload:
         """What the session's thread does."""
         made = self._make()
-        if isinstance(made, load().Flow):
-            return _run_flow(made, session, inputs)
-        return _run_crew(made, session, inputs)
+        try:
+            if isinstance(made, load().Flow):
+                return _run_flow(made, session, inputs)
+            return _run_crew(made, session, inputs)
+        finally:
+            self._release(made)
 
 
 def _run_crew(crew: Any, session: Session, inputs: dict[str, Payload]) -> Payload:
@@ -119,16 +141,24 @@ class _NoOutputs:
         """Nothing is kept."""
 
 
-def _keys(crew: Any) -> Iterator[str]:
-    """The keys that the models of a crew were made with."""
+def models_of(crew: Any) -> Iterator[Any]:
+    """The models of a crew, of its agents and of its manager."""
     for holder in (*crew.agents, crew.manager_agent, crew):
         for name in ("llm", "function_calling_llm", "manager_llm", "planning_llm"):
-            key = getattr(getattr(holder, name, None), "api_key", None)
-            if isinstance(key, str) and key:
-                yield key
+            model = getattr(holder, name, None)
+            if model is not None:
+                yield model
+
+
+def _keys(crew: Any) -> Iterator[str]:
+    """The keys that the models of a crew were made with."""
+    for model in models_of(crew):
+        key = getattr(model, "api_key", None)
+        if isinstance(key, str) and len(key) >= SHORTEST_KEY:
+            yield key
 
 
 def _secrets_of_environment() -> Iterator[str]:
     for name, value in os.environ.items():
-        if name.upper().endswith(_SECRET_ENDINGS) and value:
+        if name.upper().endswith(_SECRET_ENDINGS) and len(value) >= SHORTEST_KEY:
             yield value

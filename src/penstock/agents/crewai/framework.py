@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from importlib import import_module
@@ -16,6 +17,9 @@ _QUIET: Final = {
     "CREWAI_TRACING_ENABLED": "false",
 }
 """What keeps the framework from calling its maker and from asking at the terminal."""
+
+_REPETITIVE: Final = "crewai.llms.base_llm"
+"""A log that says with every call of a model that tokens are counted roughly."""
 
 
 def require() -> None:
@@ -32,6 +36,9 @@ def keep_quiet() -> None:
     """Set the framework's switches before anything imports it; what the user has set stays."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    log = logging.getLogger(_REPETITIVE)
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.ERROR)
 
 
 def load(module: str = "crewai") -> Any:

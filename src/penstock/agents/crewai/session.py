@@ -30,10 +30,14 @@ class Stopped(BaseException):
 
 
 class Session:
-    """Runs the framework for one run. Its methods are for the framework's threads, but for `run`."""
+    """Runs the framework for one run. Its methods are for the framework's threads, but for `run`.
+
+    over: the work has ended, or is no longer waited for.
+    """
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.over = False
         self._loop = asyncio.get_running_loop()
         self._group = asyncio.TaskGroup()
         self._stopped = threading.Event()
@@ -74,8 +78,11 @@ class Session:
                 return await outcome
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        finally:
+        except asyncio.CancelledError:
             self._stopped.set()
+            raise
+        finally:
+            self.over = True
 
     def check(self) -> None:
         """Raise Stopped when the run is being stopped."""
@@ -160,7 +167,7 @@ class Session:
                 outcome.set_result(result)
 
         def begin() -> None:
-            if self._stopped.is_set():
+            if self.over:
                 refuse()
             else:
                 self._group.create_task(watched(), name=f"penstock:crew:{self.context.fid}")

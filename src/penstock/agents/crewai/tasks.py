@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.agents.crewai.framework import load
@@ -100,12 +101,21 @@ class _Journaled:
         done: list[Any] = []
 
         def work() -> Payload:
+            self._place_file()
             output = self._original(agent, context, tools)
             done.append(output)
             return _recorded(output)
 
         payload = self._session.step(name, work)
         return done[0] if done else self._restored(payload)
+
+    def _place_file(self) -> None:
+        """Let the file that the task writes its answer to be among those that the run offers."""
+        name = self._task.output_file
+        if name and not Path(name).is_absolute():
+            path = self._session.context.path(f"run:out/{name}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._task.output_file = str(path)
 
     def _restored(self, payload: Payload) -> Any:
         """The answer that the journal has of the task."""

@@ -51,6 +51,7 @@ class StoreDesk:
             email=wanted.email,
             groups=wanted.groups,
             roles=wanted.roles,
+            identities=wanted.identities,
         )
         await self._tell(Act.USER_CREATE, f"user:{user.name}")
         return user_view(self._picture, user)
@@ -63,6 +64,7 @@ class StoreDesk:
             email=change.email,
             groups=change.groups,
             roles=change.roles,
+            identities=change.identities,
         )
         await self._tell(Act.USER_CHANGE, f"user:{user.name}")
         return user_view(self._picture, user)

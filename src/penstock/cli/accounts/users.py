@@ -32,6 +32,13 @@ groups_option = click.option(
     shell_complete=complete_group,
     help="A group; may be repeated.",
 )
+identities_option = click.option(
+    "--identity",
+    "identities",
+    metavar="'ISSUER SUBJECT'",
+    multiple=True,
+    help="The account of an identity provider that is this user; may be repeated.",
+)
 
 
 @click.group()
@@ -96,6 +103,7 @@ def show_(app: App, name: str, *, as_json: bool) -> None:
 @click.option("--email", default="", metavar="ADDRESS", help="For people to know who it is.")
 @roles_option
 @groups_option
+@identities_option
 @password_stdin
 @click.option("--no-password", is_flag=True, help="One who has tokens alone, or logs in elsewhere.")
 @options.as_json
@@ -110,6 +118,7 @@ def add(
     email: str,
     roles: tuple[str, ...],
     groups: tuple[str, ...],
+    identities: tuple[str, ...],
     from_stdin: bool,
     no_password: bool,
     as_json: bool,
@@ -118,8 +127,14 @@ def add(
     from penstock.api.accounts import NewUser
 
     password = None if no_password else read_password(from_stdin=from_stdin)
-    wanted = NewUser(name=name, password=password, email=email, groups=list(groups), roles=list(roles))
-
+    wanted = NewUser(
+        name=name,
+        password=password,
+        email=email,
+        groups=list(groups),
+        roles=list(roles),
+        identities=list(identities),
+    )
     user = ask(app, lambda desk: desk.add_user(wanted), create=True)
     show_one(app.console, user, f"{user.name}  added", as_json=as_json)
 
@@ -131,6 +146,8 @@ def add(
 @click.option("--no-roles", is_flag=True, help="Take all roles away.")
 @groups_option
 @click.option("--no-groups", is_flag=True, help="Take them out of all groups.")
+@identities_option
+@click.option("--no-identities", is_flag=True, help="Let them no longer come from a provider.")
 @options.as_json
 @options.place
 @options.debug
@@ -145,9 +162,11 @@ def change(
     no_roles: bool,
     groups: tuple[str, ...],
     no_groups: bool,
+    identities: tuple[str, ...],
+    no_identities: bool,
     as_json: bool,
 ) -> None:
-    """Change a user. Roles and groups that are given replace those there are."""
+    """Change a user. What is given of roles, groups and identities replaces what there is."""
     from msgspec import UNSET
 
     from penstock.api.accounts import UserChange
@@ -156,6 +175,7 @@ def change(
         email=UNSET if email is None else email,
         roles=list(roles) if roles or no_roles else UNSET,
         groups=list(groups) if groups or no_groups else UNSET,
+        identities=list(identities) if identities or no_identities else UNSET,
     )
     if wanted == UserChange():
         raise click.UsageError("nothing is to be changed; `penstock users change --help` tells what can")

@@ -14,7 +14,8 @@ class Wanted(NamedTuple):
 
     reference: what says which flow. name: which one, where it holds several. source, pairs:
     its inputs, as `--input` and `--set` give them. ephemeral: nobody records it. executor: what
-    executes it; empty for the one that its flow names.
+    executes it; empty for the one that its flow names. ask: inputs that are missing are asked for
+    with a lock, once it has begun.
     """
 
     reference: str
@@ -23,6 +24,7 @@ class Wanted(NamedTuple):
     pairs: tuple[str, ...]
     ephemeral: bool
     executor: str = ""
+    ask: bool = False
 
 
 class Again(NamedTuple):

@@ -39,7 +39,10 @@ class Here:
         flow = loader.load(wanted.reference, name=wanted.name)
         inputs = self._inputs(flow, wanted, shown)
         return run_in_foreground(
-            app, loader, lambda runtime: runtime.launch(flow, inputs), **shown._asdict()
+            app,
+            loader,
+            lambda runtime: runtime.launch(flow, inputs, open_inputs=wanted.ask),
+            **shown._asdict(),
         )
 
     def _begin_with(self, wanted: Wanted, shown: Shown) -> Callable[[Runtime], Awaitable[Run]]:
@@ -55,7 +58,8 @@ class Here:
                 name=wanted.name,
                 executor=wanted.executor,
             )
-            return await runtime.launch(flow, self._inputs(flow, wanted, shown))
+            inputs = self._inputs(flow, wanted, shown)
+            return await runtime.launch(flow, inputs, open_inputs=wanted.ask)
 
         return begin
 
@@ -65,7 +69,8 @@ class Here:
         if not shown.quiet and flow.source != "python":  # which takes no others
             warn_of_strangers(self._app.console, flow.name, flow.input_schema, given)
         with_files = attached_files(given, flow.input_schema)
-        flow.accept(attach(with_files).inputs)
+        if not wanted.ask:
+            flow.accept(attach(with_files).inputs)
         return with_files
 
     def retry(self, again: Again, shown: Shown) -> Exit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,14 +13,17 @@ import click
 from penstock.cli.conducting.strangers import warn_of_strangers
 from penstock.cli.execution import follow, report, views
 from penstock.cli.exits import Exit
-from penstock.cli.inputs import read_inputs
+from penstock.cli.inputs import attached_files, read_inputs
 from penstock.cli.lookup import find_run
 from penstock.cli.runs.host_desk import HostRuns
 from penstock.cli.signals import LEAVE, signals
 from penstock.core.errors import EntryNotFound, HostError
 from penstock.core.record import RunRecord
+from penstock.engine.attachment import Attachment
+from penstock.engine.flow import check_inputs
 
 if TYPE_CHECKING:
+    from penstock.api import FlowView
     from penstock.cli.app import App
     from penstock.cli.conducting.conductor import Again, Shown, Wanted
     from penstock.client import AsyncClient, AsyncRemoteRun
@@ -42,13 +46,15 @@ class There:
         async def begin(client: AsyncClient) -> AsyncRemoteRun:
             name = wanted.name or wanted.reference
             flow = await _flow(client, name)
-            given = read_inputs(wanted.source, wanted.pairs, flow.input_schema)
-            if not shown.quiet:
-                warn_of_strangers(self._app.console, name, flow.input_schema, given)
-            files = _files(given, flow.input_schema)
-            rest = {key: value for key, value in given.items() if key not in files}
+            schema = flow.input_schema
+            given = read_inputs(wanted.source, wanted.pairs, schema)
+            if not shown.quiet and flow.source != "python":  # which takes no others
+                warn_of_strangers(self._app.console, name, schema, given)
+            if not wanted.ask:
+                check_inputs(name, schema, given)  # or the run would wait for somebody to give the rest
+            inputs, files = _apart(attached_files(given, schema))
             try:
-                return await client.launch(name, rest, files=files)
+                return await client.launch(name, inputs, files=files)
             except OSError as error:
                 raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
 
@@ -122,7 +128,7 @@ class There:
         )
 
 
-async def _flow(client: AsyncClient, name: str) -> Any:
+async def _flow(client: AsyncClient, name: str) -> FlowView:
     try:
         return await client.flow(name)
     except EntryNotFound as error:
@@ -134,13 +140,12 @@ async def _flow(client: AsyncClient, name: str) -> Any:
         raise
 
 
-def _files(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, str]:
-    """The inputs that are files of this machine, by name."""
-    properties = schema.get("properties", {})
-    return {
-        name: value
-        for name, value in given.items()
-        if properties.get(name, {}).get("format") == "file"
-        and isinstance(value, str)
-        and not value.startswith("upload:")
-    }
+def _apart(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[Path] | Path]]:
+    """The inputs that are values, and those that are files of this machine."""
+    files: dict[str, list[Path] | Path] = {}
+    for name, value in given.items():
+        if isinstance(value, Attachment):
+            files[name] = value.path
+        elif isinstance(value, list) and any(isinstance(item, Attachment) for item in value):
+            files[name] = [item.path for item in value if isinstance(item, Attachment)]
+    return {name: value for name, value in given.items() if name not in files}, files

@@ -12,8 +12,7 @@ from penstock.cli import options
 from penstock.cli.app import App, pass_app
 from penstock.cli.documents import files as given
 from penstock.cli.documents.changes import print_changes
-from penstock.cli.documents.opening import opened
-from penstock.cli.documents.statuses import READY, statuses
+from penstock.cli.documents.desk import opened_specs
 from penstock.cli.documents.wanted import put
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 @options.dry_run
 @options.kinds
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -42,11 +41,12 @@ def apply(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Make the store hold what the files say: all of it, or nothing.
+    """Make the store, or a host, hold what the files say: all of it, or nothing.
 
     A spec or value is the one with its id, else the one with its name in its namespace. What
     says the same already is not written again. A document with a `revision` is refused when
-    somebody wrote since that revision (exit code 1).
+    somebody wrote since that revision (exit code 1). A host takes specs of its own namespace, from
+    those who may administer it.
     """
     changes = asyncio.run(put(app, collection, files, namespace=namespace, prune=prune, dry_run=dry_run))
     print_changes(app.console, changes, as_json=as_json, dry_run=dry_run)
@@ -57,8 +57,8 @@ def apply(
 async def _warn(app: App, changes: Sequence[Change]) -> None:
     """Tell of what was written and cannot be active as things are: it may be meant, or a typo."""
     written = [change for change in changes if change.action in ("created", "updated")]
-    async with opened(app) as shelves:
-        told = await statuses(app, shelves, [change.namespace for change in written])
+    async with opened_specs(app) as desk:
+        doubtful = await desk.doubtful(written)
     for change in written:
-        if told.get(change.id, READY) != READY:
-            app.console.warn(f"{change.namespace}/{change.key} is {told[change.id]}")
+        if change.id in doubtful:
+            app.console.warn(f"{change.namespace}/{change.key} is {doubtful[change.id]}")

@@ -13,7 +13,7 @@ from penstock.cli.app import App, pass_app
 from penstock.cli.documents import files as given
 from penstock.cli.documents.changes import plain
 from penstock.cli.documents.comparison import print_diff
-from penstock.cli.documents.opening import opened
+from penstock.cli.documents.opening import opened, refuse_host
 from penstock.cli.documents.wanted import put
 from penstock.cli.exits import Exit
 from penstock.core.spec import DEFAULT_NAMESPACE
@@ -56,6 +56,7 @@ def diff(
     """
     if bool(files) == bool(name) or (files and revisions) or (name and len(revisions) not in (1, 2)):
         raise click.UsageError("give either files with -f, or NAME and --revision once or twice")
+    refuse_host(app)
     if files:
         changes = asyncio.run(
             put(app, collection, files, namespace=namespace, prune=prune, dry_run=True, reveal=reveal)

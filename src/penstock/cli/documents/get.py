@@ -12,6 +12,7 @@ import click
 
 from penstock.cli import options
 from penstock.cli.app import App, pass_app
+from penstock.cli.documents.desk import opened_specs
 from penstock.cli.documents.listing import Listing, print_listing, print_table
 from penstock.cli.documents.opening import opened
 from penstock.cli.documents.reported import foretold
@@ -58,7 +59,7 @@ class Wanted(NamedTuple):
 @click.option("--watch", is_flag=True, help="Go on, and show every change, until Ctrl-C.")
 @options.reveal
 @options.as_json
-@options.store
+@options.place
 @options.debug
 @options.color
 @pass_app
@@ -81,6 +82,7 @@ def get(
     The status of a spec is what the runtimes say that serve its namespace: active, waiting for
     something, or broken. Values show their keys and `•••`, unless --reveal is given. What
     `-o yaml` prints can be applied again; its `revision` refuses that when somebody wrote meanwhile.
+    Of a host, only specs as they are now.
     """
     form = "json" if as_json else output
     if what == "namespaces":
@@ -88,9 +90,22 @@ def get(
         return
     if (history or revision) and (len(names) != 1 or everywhere or watch):
         raise click.UsageError("--history and --revision are of one NAME")
-    own = None if everywhere else namespace or DEFAULT_NAMESPACE
+    usual = "" if app.host else DEFAULT_NAMESPACE
+    own = None if everywhere else namespace or usual
     wanted = Wanted(what, names, own, history, revision or 0, reveal)
-    asyncio.run(_show(app, wanted, form, watch=watch))
+    if what == "specs" and not (wanted.past or watch):
+        asyncio.run(_list(app, wanted, form))
+    else:
+        asyncio.run(_show(app, wanted, form, watch=watch))
+
+
+async def _list(app: App, wanted: Wanted, form: str) -> None:
+    """Specs as they are, wherever they are kept."""
+    async with opened_specs(app) as desk:
+        found = await desk.read(wanted.names, namespace=wanted.namespace)
+        _require_all(wanted, found)
+        told = {} if form == "name" else await desk.told(found)
+    print_listing(app.console, Listing(form, everywhere=wanted.namespace is None), found, told)
 
 
 async def _show(app: App, wanted: Wanted, form: str, *, watch: bool) -> None:
@@ -153,12 +168,17 @@ async def _find(shelves: Opened, wanted: Wanted) -> Sequence[StoredSpec | Stored
         found = await specs.read(namespace=wanted.namespace, keys=wanted.names)
     else:
         found = await values.read(namespace=wanted.namespace, keys=wanted.names, reveal=wanted.reveal)
+    _require_all(wanted, found)
+    return found
+
+
+def _require_all(wanted: Wanted, found: Sequence[StoredSpec | StoredValue]) -> None:
+    """Raise EntryNotFound with all names that are of nothing."""
     known = {one.name for one in found} | {one.id for one in found}
     missing = ", ".join(f"`{name}`" for name in wanted.names if name not in known)
     if missing:
         where = f"the namespace `{wanted.namespace}` has" if wanted.namespace else "there are"
         raise EntryNotFound(f"{where} no {wanted.collection} {missing}")
-    return found
 
 
 async def _namespaces(app: App, form: str) -> None:

@@ -77,11 +77,15 @@ def prune(app: App, *, yes: bool, as_json: bool) -> None:
     """Remove all keys but the newest, when no value of the store needs them any more.
 
     Other stores that are sealed with the same keys must be rotated before, each with --store.
+    Tokens and sessions of hosts that were signed with the removed keys end.
     """
     source = _file(app)
     old = source.known()[1:]
     if old and not yes:
-        question = f"Remove {len(old)} keys from {source.origin}? Nothing can be opened with them then"
+        question = (
+            f"Remove {len(old)} keys from {source.origin}? Nothing can be opened with them then, "
+            "and tokens that were signed with them end"
+        )
         click.confirm(question, abort=True, err=True)
     done = asyncio.run(_reseal(app))
     removed = [key.fingerprint for key in source.remove_behind(done.newest)]

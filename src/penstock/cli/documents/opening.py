@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from penstock.core.errors import SettingsError
+
 if TYPE_CHECKING:
     from penstock.cli.app import App
     from penstock.core.store import Store
@@ -25,7 +27,8 @@ class Opened(NamedTuple):
 
 @asynccontextmanager
 async def opened(app: App, *, create: bool = False) -> AsyncIterator[Opened]:
-    """Open the store that the settings name, and close it in the end."""
+    """Open the store that the settings name, and close it in the end. Raises SettingsError."""
+    refuse_host(app)
     from penstock.engine.catalog.specs import Specs
     from penstock.engine.catalog.values import Values
 
@@ -35,3 +38,12 @@ async def opened(app: App, *, create: bool = False) -> AsyncIterator[Opened]:
         yield Opened(store, Specs(store, scheme=app.scheme()), Values(store, vault=vault), vault)
     finally:
         await store.close()
+
+
+def refuse_host(app: App) -> None:
+    """Raise SettingsError where the settings name a host: what follows needs the store itself."""
+    if app.host:
+        raise SettingsError(
+            f"this works on a store, and the settings name the host {app.host}",
+            remedy="name the store with --store",
+        )

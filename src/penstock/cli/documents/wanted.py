@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from penstock.cli.documents.desk import opened_specs
 from penstock.cli.documents.files import examine_specs, read_values
 from penstock.cli.documents.opening import opened
 
@@ -26,13 +27,11 @@ async def put(
     """Apply the files, or with `dry_run` say what that would change."""
     from penstock.engine.catalog.draft import Prune
 
-    pruned = Prune.NAMESPACE if prune else Prune.NOTHING
     if collection == "specs":
         documents = examine_specs(files)
-        async with opened(app, create=not dry_run) as shelves:
-            return await shelves.specs.apply(
-                documents, namespace=namespace, prune=pruned, dry_run=dry_run
-            )
+        async with opened_specs(app, create=not dry_run) as desk:
+            return await desk.apply(documents, namespace=namespace, prune=prune, dry_run=dry_run)
+    pruned = Prune.NAMESPACE if prune else Prune.NOTHING
     sources = read_values(files)
     async with opened(app, create=not dry_run) as shelves:
         return await shelves.values.apply(

@@ -14,6 +14,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "watch": ("penstock.cli.runs.watch:watch", "Follow a run until it ends."),
     "logs": ("penstock.cli.runs.watch:logs", "Print what the nodes of a run said."),
     "result": ("penstock.cli.runs.result:result", "Print the result of a run."),
+    "files": ("penstock.cli.runs.files:files", "List the files of a run, or save some."),
     "cancel": ("penstock.cli.runs.cancel:cancel", "End a run, wherever it is executed."),
     "resume": ("penstock.cli.runs.resume:resume", "Go on with unfinished runs."),
     "retry": ("penstock.cli.runs.resume:retry", "Run an ended run again from what is done."),

@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from penstock.api.files import FileView
     from penstock.cli.app import App
     from penstock.core.events import Event
     from penstock.core.spec import FlowSpec
@@ -41,6 +44,17 @@ class RunDesk(Protocol):
         """What it was made of, with its nodes and links; None for a flow that is no graph."""
         ...
 
+    async def files(self, fid: str) -> list[FileView]:
+        """What it was given, and what it offers, by name."""
+        ...
+
+    async def download(self, fid: str, name: str, to: Path) -> Path:
+        """Write one of its files to a path, or into a folder; where it is then.
+
+        Raises EntryNotFound when there is no such file, and OSError when it cannot be written.
+        """
+        ...
+
     async def cancel(self, fid: str, reason: str) -> None:
         """End a run, and return when it has ended. Only at a desk that is opened for acting."""
         ...
@@ -72,10 +86,10 @@ async def opened_runs(app: App, *, acting: bool = False, patient: bool = True) -
             executors=app.executors(),
             files=app.files(),
         ) as runtime:
-            yield StoreRuns(store, runtime)
+            yield StoreRuns(store, runtime, files=app.files())
         return
     await store.open()
     try:
-        yield StoreRuns(store)
+        yield StoreRuns(store, files=app.files())
     finally:
         await store.close()

@@ -11,7 +11,9 @@ from penstock.core.spec import FlowSpec, Link, NodeSpec
 from penstock.core.store import RunRow
 
 if TYPE_CHECKING:
-    from penstock.api import RunView
+    from pathlib import Path
+
+    from penstock.api import FileView, RunView
     from penstock.client import AsyncClient
     from penstock.core.events import Event
     from penstock.core.store import RunQuery
@@ -80,6 +82,12 @@ class HostRuns:
             for name, kind in kinds.items()
         )
         return FlowSpec(name=view.flow, nodes=nodes)
+
+    async def files(self, fid: str) -> list[FileView]:
+        return await self._client.run(fid).files()
+
+    async def download(self, fid: str, name: str, to: Path) -> Path:
+        return await self._client.run(fid).download(name, to)
 
     async def cancel(self, fid: str, reason: str) -> None:
         await self._client.run(fid).cancel(reason)

@@ -13,7 +13,7 @@ from penstock.cli import options
 from penstock.cli.app import App, pass_app
 from penstock.cli.marks import MARKS
 from penstock.cli.runs.desk import opened_runs
-from penstock.core.duration import format_seconds
+from penstock.core.duration import Duration, format_seconds
 from penstock.core.states import RunState
 from penstock.core.store import RunQuery
 
@@ -22,10 +22,38 @@ if TYPE_CHECKING:
     from penstock.core.store import RunRow
 
 
+def as_moment(_: click.Context, __: click.Parameter, text: str) -> float | None:
+    """Epoch seconds of a date, in this machine's time zone, or of a duration ago."""
+    import time
+
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        pass
+    try:
+        return time.time() - Duration.parse(text).total_seconds()
+    except ValueError:
+        raise click.BadParameter(
+            f"`{text}` is neither a date such as 2026-11-20T08:00 nor a duration such as 2h"
+        ) from None
+
+
 @click.command()
 @click.option("--state", "states", multiple=True, type=click.Choice([str(state) for state in RunState]),
               help="Only runs in this state; may be repeated.")  # fmt: skip
 @click.option("--flow", default="", metavar="NAME", help="Only runs of this flow.")
+@click.option("--launcher", default="", metavar="ID", help="Only runs that this principal launched.")
+@click.option(
+    "--since",
+    default="",
+    metavar="WHEN",
+    callback=as_moment,
+    help="Only runs that began since then: `2h` ago, or a date such as 2026-11-20.",
+)
+@click.option("--until", default="", metavar="WHEN", callback=as_moment,
+              help="Only runs that began before.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @click.option("--before", default="", metavar="FID", help="Go on behind this run: the next page.")
 @options.as_json
@@ -33,13 +61,32 @@ if TYPE_CHECKING:
 @options.debug
 @options.color
 @pass_app
-def ls(app: App, *, states: tuple[str, ...], flow: str, limit: int, before: str, as_json: bool) -> None:
+def ls(
+    app: App,
+    *,
+    states: tuple[str, ...],
+    flow: str,
+    launcher: str,
+    since: float | None,
+    until: float | None,
+    limit: int,
+    before: str,
+    as_json: bool,
+) -> None:
     """List runs, newest first."""
+    wanted = RunQuery(
+        states=tuple(map(RunState, states)),
+        flow=flow,
+        launcher=launcher,
+        since=since,
+        until=until,
+        before=before,
+        limit=limit,
+    )
 
     async def look_up() -> list[RunRow]:
-        wanted = tuple(map(RunState, states))
         async with opened_runs(app) as desk:
-            return await desk.runs(RunQuery(states=wanted, flow=flow, before=before, limit=limit))
+            return await desk.runs(wanted)
 
     rows = asyncio.run(look_up())
     if as_json:

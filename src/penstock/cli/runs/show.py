@@ -17,6 +17,7 @@ from penstock.cli.results import print_json
 from penstock.cli.runs.desk import opened_runs
 from penstock.core.payload import to_json
 from penstock.core.record import RunRecord
+from penstock.core.store import INLINE
 
 if TYPE_CHECKING:
     from penstock.cli.picture import Picture
@@ -148,9 +149,15 @@ def _print(app: App, found: _Found, *, full: bool) -> None:
     rich.print(heading(record, now))
     if record.inputs:
         console.out(f"inputs: {_some(to_json(record.inputs).decode(), full=full)}")
+    if record.executor != INLINE:
+        console.out(f"executor: {record.executor}")
     if row.error and not record.state.terminal:
         console.warn(row.error)
     _print_tree(app, record, now, full=full)
+    for lock in record.open_locks:
+        from penstock.cli.locks.showing import how_to_answer
+
+        console.hint(f"waits at `{lock.title or lock.name}`: {how_to_answer(row.fid, lock)}")
     if record.nodes:
         console.out("")
         rich.print(drawn_timeline(record, now, width=rich.size.width))
@@ -210,5 +217,7 @@ def _plain(record: RunRecord) -> dict[str, Any]:
         }
         for node in record.nodes.values()
     ]
+    locks = [{"lid": lock.lid, "name": lock.name, "node": lock.node} for lock in record.open_locks]
     times = {"started": record.started, "ended": record.ended, "inputs": record.inputs}
-    return {**outcome(record), **times, "revision": record.revision, "nodes": nodes}
+    origin = {"revision": record.revision, "executor": record.executor}
+    return {**outcome(record), **times, **origin, "nodes": nodes, "locks": locks}

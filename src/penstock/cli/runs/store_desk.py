@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from penstock.core.errors import EntryNotFound
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from penstock.api.files import FileView
     from penstock.core.events import Event
     from penstock.core.spec import FlowSpec
     from penstock.core.store import RunQuery, RunRow, Store
@@ -13,11 +18,17 @@ if TYPE_CHECKING:
 
 
 class StoreRuns:
-    """The runs of a store that is open. runtime: over the same store, where runs are changed."""
+    """The runs of a store that is open. runtime: over the same store, where runs are changed.
 
-    def __init__(self, store: Store, runtime: Runtime | None = None) -> None:
+    files: where the folders of its runs are.
+    """
+
+    def __init__(
+        self, store: Store, runtime: Runtime | None = None, *, files: Path | None = None
+    ) -> None:
         self._store = store
         self._runtime = runtime
+        self._files = files
 
     async def run(self, fid: str) -> RunRow | None:
         return await self._store.run(fid)
@@ -49,6 +60,47 @@ class StoreRuns:
 
         document = await self._store.revision(row.revision) if row.source == "graph" else None
         return None if document is None else from_document(document)
+
+    async def files(self, fid: str) -> list[FileView]:
+        from penstock.api.files import FileView
+        from penstock.api.times import moment
+        from penstock.host.files.media_types import media_type
+        from penstock.host.files.run_files import list_files
+
+        folder = self._folder(fid)
+        return [
+            FileView(
+                name=found.name,
+                size_bytes=found.size_bytes,
+                media_type=media_type(found.name).partition(";")[0],
+                modified=moment(found.modified),
+            )
+            for found in (list_files(folder) if folder is not None else ())
+        ]
+
+    async def download(self, fid: str, name: str, to: Path) -> Path:
+        return self._save(fid, name, to)
+
+    def _save(self, fid: str, name: str, to: Path) -> Path:
+        import shutil
+
+        from penstock.host.files.run_files import open_file
+
+        folder = self._folder(fid)
+        opened = open_file(folder, name) if folder is not None else None
+        if opened is None:
+            raise EntryNotFound(
+                f"run {fid} has no file `{name}`", remedy=f"`penstock runs files {fid}` lists them"
+            )
+        target = to / name.rpartition("/")[2] if to.is_dir() else to
+        with opened.content, target.open("wb") as copy:
+            shutil.copyfileobj(opened.content, copy)
+        return target
+
+    def _folder(self, fid: str) -> Path | None:
+        from penstock.engine.folder import RunFolders
+
+        return None if self._files is None else RunFolders(self._files).of(fid).place
 
     async def cancel(self, fid: str, reason: str) -> None:
         assert self._runtime is not None

@@ -68,6 +68,7 @@ class HostServing(Serving):
             secrets=self._app.keys(),
             clock=runtime.clock,
             namespace=resident.namespace,
+            providers=self._app.identity_providers(),
         )
         first = await auth.ensure_admin()
         if self._executor:
@@ -79,8 +80,10 @@ class HostServing(Serving):
             telemetry=self._telemetry,
             flows=self._served,
             secure=self._address.secure,
+            upload_limits=self._app.upload_limits(),
         )
-        async with auth, Door(host, self._address, drain_seconds=self._order.drain_seconds) as door:
+        door = Door(host, self._address, drain_seconds=self._order.drain_seconds)
+        async with auth, host.uploads, door:
             for url in door.urls:
                 self._view.hosted(url, [served.name for served in host.shelf])
             if first is not None:

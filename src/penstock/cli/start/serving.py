@@ -24,6 +24,7 @@ from penstock.cli.start.sources import Sources
 from penstock.core.errors import PenstockError
 from penstock.engine.catalog.specs import Specs
 from penstock.engine.catalog.values import Values
+from penstock.engine.collector import settle
 from penstock.engine.observer import together
 from penstock.engine.resident.resident import Resident
 from penstock.engine.runtime import Runtime
@@ -110,6 +111,7 @@ class Serving:
             runtime = await stack.enter_async_context(self._make_runtime())
             self._resident = self._make_resident(runtime)
             async with self._resident, self._beside(runtime, self._resident):
+                settle()
                 self._telemetry.health.serve()
                 helpers: list[asyncio.Task[None]] = []
                 if self._order.watch:

@@ -13,6 +13,7 @@ from penstock.engine.recovery import RETURN_SECONDS
 from penstock.engine.run import Run
 
 if TYPE_CHECKING:
+    from penstock.core.store import RunRow
     from penstock.engine.execution import Execution
     from penstock.engine.recovery import Recovery
     from penstock.engine.runtime import Runtime
@@ -47,7 +48,7 @@ class Carrier:
                 row = await Run(self._runtime, fid).row()
                 if row.state.terminal:
                     return False
-                if await self._is_executed_elsewhere(row.owner):
+                if await self._is_anothers(row):
                     await self._store.signal(fid, submission.to_word())
                     return True
                 with contextlib.suppress(RunBusy):  # another process was quicker to claim it
@@ -59,16 +60,14 @@ class Carrier:
                 await execution.journal.durable()
                 return taken
 
-    async def see_to(self, fid: str, submission: Submission) -> None:
-        """Bring it again whenever who executes the run dies before it has decided. Ends with the run."""
-        while True:
-            if fid not in self._executions:
-                row = await Run(self._runtime, fid).row()
-                if row.state.terminal:
-                    return
-                if not await self._is_executed_elsewhere(row.owner):
-                    await self.bring(fid, submission)
-            await asyncio.sleep(LOOK_SECONDS)
+    async def carry(self, fid: str, submission: Submission) -> None:
+        """Bring a candidate, and again whenever who executes the run dies before it has decided.
+
+        Returns when the lock is not open any more; otherwise whoever waits cancels this.
+        """
+        while await self.bring(fid, submission):
+            while await self._is_in_hands(fid):
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def deliver(self, fid: str, word: str) -> None:
         """Bring the candidate that another process left for a run of this one.
@@ -89,5 +88,12 @@ class Carrier:
                 await self._recovery.give_up(fid, error)
             return
 
-    async def _is_executed_elsewhere(self, owner: str) -> bool:
-        return owner not in ("", self._store.owner) and await self._store.alive(owner)
+    async def _is_in_hands(self, fid: str) -> bool:
+        """Whether a process has the run, this or another one, so that it needs no reminder."""
+        if fid in self._executions or self._recovery.holds(fid):
+            return True
+        return await self._is_anothers(await Run(self._runtime, fid).row())
+
+    async def _is_anothers(self, row: RunRow) -> bool:
+        """Whether another process that lives executes the run."""
+        return row.owner not in ("", self._store.owner) and await self._store.alive(row.owner)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from penstock.engine.replay import Replay
 
 Decide = Callable[[Candidate], Awaitable[Payload]]
-"""Returns the answer that a candidate releases the lock with; a NodeError with code `denied` denies it."""
+"""Returns the answer that a candidate releases the lock with; a NodeError coded `denied` denies it."""
 
 Waits = Callable[[], AbstractContextManager[None]]
 """Opens a section in which whoever asks only waits."""

@@ -90,26 +90,21 @@ class Submissions:
         known = await self._find(fid, submission)
         if not self._came_before(fid, submission, known.lock):
             self._check(fid, submission, known.lock)
-            if not await self._carrier.bring(fid, submission):
-                # The lock was settled a moment ago, perhaps by this very candidate that came before.
-                known = await self._read(fid, submission.lid)
-                if not self._came_before(fid, submission, known.lock):
-                    raise _closed(fid, known.lock)
         limit = known.lock.release_timeout
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = None
         if limit is not None:
             timer = self._runtime.clock.call_later(limit, functools.partial(_end, over))
+        carrying = asyncio.create_task(
+            self._carrier.carry(fid, submission), name=f"penstock:candidate:{fid}"
+        )
         outcome = asyncio.create_task(
             self._outcome(fid, submission, known), name=f"penstock:outcome:{fid}"
         )
-        carrier = asyncio.create_task(
-            self._carrier.see_to(fid, submission), name=f"penstock:carrier:{fid}"
-        )
         try:
-            await asyncio.wait((outcome, over, carrier), return_when=asyncio.FIRST_COMPLETED)
-            if carrier.done() and not over.done():
-                carrier.result()  # the run has ended, or cannot go on
+            await asyncio.wait((outcome, over, carrying), return_when=asyncio.FIRST_COMPLETED)
+            if not outcome.done() and carrying.done():
+                carrying.result()  # it cannot go on; otherwise its stream tells the rest
                 await asyncio.wait((outcome, over), return_when=asyncio.FIRST_COMPLETED)
             if not outcome.done():
                 raise _undecided(fid, submission, f"within {limit:g} s")
@@ -117,9 +112,9 @@ class Submissions:
         finally:
             if timer is not None:
                 timer.cancel()
-            for task in (outcome, carrier):
-                task.cancel()
-            await asyncio.gather(outcome, carrier, return_exceptions=True)
+            carrying.cancel()
+            outcome.cancel()
+            await asyncio.gather(outcome, carrying, return_exceptions=True)
 
     def _check(self, fid: str, submission: Submission, lock: LockRecord) -> None:
         """Refuse a candidate that the flow need not see. Raises CandidateInvalid, LockUndecided."""
@@ -134,14 +129,13 @@ class Submissions:
     def _came_before(self, fid: str, submission: Submission, lock: LockRecord) -> bool:
         """Whether a candidate of this id is known. Raises LockClosed when none can come now."""
         found = lock.candidate(submission.id)
-        if found is None:
-            if not lock.open:
-                raise _closed(fid, lock)
-            return False
-        if not found.masked and found.value != submission.value:
+        same = found is not None and (found.masked or found.value == submission.value)
+        if not lock.open and not (found is not None and same and found.outcome):
+            raise _closed(fid, lock)
+        if found is not None and not same:
             reason = Reason(f"another candidate has the id `{submission.id}` already")
             raise CandidateInvalid((reason,), fid=fid, lid=lock.lid, remedy="give each an id of its own")
-        return True
+        return same
 
     async def _find(self, fid: str, submission: Submission) -> _Known:
         """The lock that is meant, from memory where it is open. Raises LockNotFound or RunNotFound."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.core.errors import RunExists
-from penstock.core.payload import Error, Payload
+from penstock.core.payload import Payload
 from penstock.core.store import RunQuery
 from penstock.engine.fid import fid_at, time_of
 from penstock.engine.firing import Failure

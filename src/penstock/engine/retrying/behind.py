@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from penstock.engine.plan import Vertex
     from penstock.engine.retrying.history import History
 
+Executed = Flow | Plan | Program | None
+"""What a process executes; None where that cannot be told."""
+
 
 class Behind:
     """What a retry from the firing `name` of a run does anew.
@@ -36,7 +39,7 @@ class Behind:
         self._history = history
         self.whole = {name}
         self.own: set[str] = set()
-        executed: Flow | Plan | None = flow
+        executed: Executed = flow
         for child in _processes_around(name):
             around = firing(child)
             self.own |= {around, child}
@@ -53,7 +56,7 @@ class Behind:
         """Whether a firing or a child process is done anew."""
         return name in self.own or any(part in self.whole for part in _parts(name))
 
-    def _behind_in(self, executed: Flow | Plan | None, name: str) -> set[str]:
+    def _behind_in(self, executed: Executed, name: str) -> set[str]:
         """What lies behind a firing in its own process."""
         others = [other for other in self._history.firings(process_of(name)) if other != name]
         plan = _plan(executed)
@@ -86,13 +89,13 @@ def _parts(name: str) -> Iterator[str]:
 # --- in a graph -------------------------------------------------------------------
 
 
-def _plan(executed: Flow | Plan | None) -> Plan | None:
+def _plan(executed: Executed) -> Plan | None:
     if isinstance(executed, GraphFlow):
         return executed.plan
     return executed if isinstance(executed, Plan) else None
 
 
-def _called(executed: Flow | Plan | None, around: str, call: dict[str, object]) -> Flow | Plan | None:
+def _called(executed: Executed, around: str, call: dict[str, object]) -> Executed:
     """What a child process of the firing `around` executes, as far as that can be told."""
     if "flow" in call:
         calls = executed.calls if isinstance(executed, GraphFlow) else ()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import StoreError
 from penstock.core.events import EventType
-from penstock.core.payload import Payload, decode
+from penstock.core.payload import Payload
 from penstock.engine.firing import Failure
-from penstock.engine.locks.candidate import read_word
 from penstock.executors.subprocess.channel import Garbled
+from penstock.executors.subprocess.facts import unpack, unpack_error, unpack_facts
 from penstock.executors.subprocess.guard import Guard
 from penstock.executors.subprocess.loss import Cause, WorkerLost
 from penstock.executors.subprocess.messages import (
@@ -19,15 +20,13 @@ from penstock.executors.subprocess.messages import (
     Commit,
     Done,
     Execute,
-    Fact,
     Failed,
+    Heard,
     Hold,
     Said,
     Stop,
     Stopped,
     Word,
-    unpack_error,
-    unpack_facts,
 )
 
 if TYPE_CHECKING:
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 
 EXIT_SECONDS: Final = 2.0
 """How long a worker that has hung up may take to end."""
-
-_SUBJECTS: Final = ("node.", "child.", "lock.", "agent.")
-"""What a worker may write of. That a run waits and goes on is asked of the run itself."""
 
 _OVER: Final = (EventType.NODE_COMPLETED, EventType.NODE_FAILED, EventType.NODE_RETRYING)
 
@@ -68,7 +64,10 @@ class Assignment:
         self._guard = Guard(worker, limits, run.clock)
         self._grace = grace
         self._at_work: dict[str, None] = {}
-        self._words: dict[str, str] = {}
+        self._numbers = itertools.count()
+        self._words: dict[int, str] = {}
+        self._waits: tuple[float | None, bool] | None = None
+        self._answers: set[asyncio.Task[None]] = set()
         self.usable = False
 
     async def carry_out(self) -> Payload:
@@ -96,7 +95,7 @@ class Assignment:
             run.locks.forward(None)
             self._guard.stop_counting()
             watching.cancel()
-            await asyncio.gather(relaying, watching, return_exceptions=True)
+            await asyncio.gather(relaying, watching, *self._answers, return_exceptions=True)
             for word in self._words.values():  # which the worker has not written down
                 run.hear(word)
 
@@ -113,11 +112,10 @@ class Assignment:
 
     def _pass_on(self, word: str) -> None:
         """Give the worker a word for the run, which is not put aside before it is written down."""
-        submission = read_word(word)
-        if submission is not None:
-            self._words[submission.id] = word
-            self._goes_on("candidate")
-            self._worker.send(Word(word))
+        number = next(self._numbers)
+        self._words[number] = word
+        self._goes_on("candidate")
+        self._worker.send(Word(number, word))
 
     # --- what the worker says ---------------------------------------------------------
 
@@ -139,11 +137,14 @@ class Assignment:
         """Do what is asked for; an outcome is the caller's. Raises ValueError for nonsense."""
         match report:
             case Commit():
-                await self._commit(report)
+                self._commit(report)
             case Hold():
                 self._worker.send(Answered(report.number, await self._hold()))
+            case Heard():
+                self._words.pop(report.number, None)
+                self._consider()
             case Said():
-                for kind, node, data in _checked(report.facts):
+                for kind, node, data in unpack_facts(report.facts):
                     self._run.emit_from_anywhere(kind, node, data)
             case Done() | Failed() | Stopped():
                 return report
@@ -151,36 +152,49 @@ class Assignment:
                 raise ValueError(f"a worker that executes a run said {type(report).__name__}")
         return None
 
-    async def _commit(self, commit: Commit) -> None:
+    def _commit(self, commit: Commit) -> None:
+        """Add to the stream; the answer follows when that is on disk, and nothing waits for it here."""
+        for kind, node, data in unpack_facts(commit.facts):
+            self._take(kind, node, data, pinned=commit.pinned)
+        if commit.locks is not None:
+            self._run.journal.change(locks=commit.locks)
+        answer = asyncio.create_task(
+            self._answer(commit.number), name=f"penstock:answer:{self._run.fid}"
+        )
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
+
+    async def _answer(self, number: int) -> None:
         refusal = ""
-        facts = _checked(commit.facts)
         try:
-            for kind, node, data in facts:
-                self._take(kind, node, data, pinned=commit.pinned)
-            if commit.locks is not None:
-                self._run.journal.change(locks=commit.locks)
             await self._run.journal.durable()
         except StoreError as error:
             refusal = error.message
-        self._worker.send(Answered(commit.number, refusal))
+        self._worker.send(Answered(number, refusal))
 
     def _take(self, kind: str, node: str, data: dict[str, Payload], *, pinned: bool) -> None:
         """Make an event of a fact; of what concerns the run as a whole, what it means for the run."""
         if kind == EventType.RUN_WAITING:
             until = data.get("until")
-            self._guard.stop_counting()
-            self._run.wait_elsewhere(until if isinstance(until, float | int) else None, pinned=pinned)
+            self._waits = (until if isinstance(until, float | int) else None, pinned)
+            self._consider()
             return
         if kind == EventType.RUN_RESUMED:
+            self._waits = None
             self._goes_on(str(data.get("reason", "activity")))
             return
         if kind == EventType.NODE_STARTED:
             self._at_work[node] = None
         elif kind in _OVER:
             self._at_work.pop(node, None)
-        elif kind == EventType.LOCK_CANDIDATE:
-            self._words.pop(str(data.get("id")), None)
         self._run.journal.emit(kind, node, data)
+
+    def _consider(self) -> None:
+        """Put down that the run only waits, unless there are words with which it will go on."""
+        if self._waits is not None and not self._words:
+            until, pinned = self._waits
+            self._guard.stop_counting()
+            self._run.wait_elsewhere(until, pinned=pinned)
 
     def _goes_on(self, reason: str) -> None:
         self._run.go_on_elsewhere(reason)
@@ -197,6 +211,7 @@ class Assignment:
         except StoreError as error:
             return error.message
         if self._run.waiting:
+            self._waits = None
             self._goes_on("activity")
         return ""
 
@@ -208,7 +223,7 @@ class Assignment:
 
     def _result(self, outcome: Outcome) -> Payload:
         if isinstance(outcome, Done):
-            return decode(outcome.result)
+            return unpack(outcome.result)
         if isinstance(outcome, Stopped):
             raise asyncio.CancelledError
         error = unpack_error(outcome.error)
@@ -232,12 +247,3 @@ class Assignment:
             exit_code=code,
             detail=detail,
         )
-
-
-def _checked(packed: bytes) -> list[Fact]:
-    """What a worker wants to be written down. Raises ValueError where it may not."""
-    facts = unpack_facts(packed)
-    for kind, _, _ in facts:
-        if not kind.startswith(_SUBJECTS) and kind not in (EventType.RUN_WAITING, EventType.RUN_RESUMED):
-            raise ValueError(f"a worker may not write `{kind:.60}`")
-    return facts

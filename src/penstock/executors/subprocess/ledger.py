@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from penstock.core.errors import StoreError
-from penstock.executors.subprocess.messages import Answered, Commit, Hold, pack_facts
+from penstock.executors.subprocess.facts import pack_facts
+from penstock.executors.subprocess.messages import Answered, Commit, Hold
 
 if TYPE_CHECKING:
     from penstock.core.store import Batch
@@ -30,37 +31,45 @@ class RemoteLedger:
         self._pinned = pinned
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[None]] = {}
+        self._committing: asyncio.Future[None] | None = None
+        self._over = False
 
     async def commit(self, batch: Batch) -> None:
         facts = [
             (event.type, event.node, event.data) for events in batch.events.values() for event in events
         ]
         if facts:
-            packed, locks = pack_facts(facts), _open_locks(batch)
-            await self._ask(lambda number: Commit(number, packed, self._pinned(), locks))
+            number, answer = self._expect()
+            self._send(Commit(number, pack_facts(facts), self._pinned(), _open_locks(batch)))
+            if not self._over:
+                self._committing = answer
+                await answer
 
     async def hold(self) -> None:
-        await self._ask(Hold)
+        number, answer = self._expect()
+        self._send(Hold(number))
+        await answer
 
-    async def _ask(self, question: Callable[[int], Commit | Hold]) -> None:
-        number = next(self._numbers)
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._asked[number] = answer
-        self._send(question(number))
-        try:
-            await answer
-        finally:
-            del self._asked[number]
+    def finish(self) -> None:
+        """Wait for no commit any more: the outcome follows at once, and the host waits for the disk."""
+        self._over = True
+        if self._committing is not None and not self._committing.done():
+            self._committing.set_result(None)
 
-    def answered(self, answer: Answered) -> None:
+    def answered(self, answered: Answered) -> None:
         """Take the host's answer."""
-        asked = self._asked.get(answer.number)
-        if asked is None or asked.done():
+        answer = self._asked.pop(answered.number, None)
+        if answer is None or answer.done():
             return
-        if answer.refusal:
-            asked.set_exception(StoreError(answer.refusal))
+        if answered.refusal:
+            answer.set_exception(StoreError(answered.refusal))
         else:
-            asked.set_result(None)
+            answer.set_result(None)
+
+    def _expect(self) -> tuple[int, asyncio.Future[None]]:
+        number = next(self._numbers)
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        return number, answer
 
 
 def _open_locks(batch: Batch) -> int | None:

@@ -12,10 +12,7 @@ from typing import Final
 import msgspec
 
 from penstock.core.events import Event
-from penstock.core.payload import Error, Payload, decode, encode
-
-Fact = tuple[str, str, dict[str, Payload]]
-"""Type, node and data of an event that is not in the stream yet: it has neither seq nor time."""
+from penstock.core.payload import decode, encode
 
 
 class _Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -59,8 +56,9 @@ class Answered(_Message, frozen=True):
 
 
 class Word(_Message, frozen=True):
-    """A word for the run, as `Store.signal` leaves it."""
+    """A word for the run, as `Store.signal` leaves it. It is answered with `Heard`."""
 
+    number: int
     text: str
 
 
@@ -101,6 +99,12 @@ class Commit(_Message, frozen=True):
 
 class Hold(_Message, frozen=True):
     """Asks whether an effect may begin."""
+
+    number: int
+
+
+class Heard(_Message, frozen=True):
+    """What came of the word with this number is in the stream, if anything came of it."""
 
     number: int
 
@@ -148,7 +152,7 @@ class Refused(_Message, frozen=True):
 Outcome = Done | Failed | Stopped
 """How the execution of a run ended in a worker."""
 
-Report = Ready | Commit | Hold | Said | Done | Failed | Stopped | Described | Refused
+Report = Ready | Commit | Hold | Heard | Said | Done | Failed | Stopped | Described | Refused
 
 REPORTS: Final = msgspec.msgpack.Decoder(Report)
 ORDERS: Final = msgspec.msgpack.Decoder(Order)
@@ -166,18 +170,3 @@ def pack_events(events: Iterable[Event]) -> bytes:
 def unpack_events(data: bytes) -> list[Event]:
     """The events again."""
     return [Event(*fields) for fields in decode(data)]
-
-
-def pack_facts(facts: Iterable[Fact]) -> bytes:
-    """The stored form of facts."""
-    return encode(list(facts))
-
-
-def unpack_facts(data: bytes) -> list[Fact]:
-    """The facts again. Raises ValueError when they have not the shape of such."""
-    return msgspec.convert(decode(data), list[Fact])
-
-
-def unpack_error(data: bytes) -> Error:
-    """The error of a failure. Raises ValueError when it is none."""
-    return msgspec.convert(decode(data), Error)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import SettingsError
 from penstock.core.events import EventType
-from penstock.core.payload import Error, Payload, decode, encode
+from penstock.core.payload import Error, Payload, encode
 from penstock.core.policies import WorkerLimits
 from penstock.engine.described import DescribedFlow
 from penstock.engine.firing import Failure
 from penstock.executors.subprocess.channel import Garbled
 from penstock.executors.subprocess.environment import clean_environment
+from penstock.executors.subprocess.facts import unpack
 from penstock.executors.subprocess.line import Line
 from penstock.executors.subprocess.loss import WorkerLost
 from penstock.executors.subprocess.messages import (
@@ -145,7 +146,7 @@ class Pool:
             if isinstance(report, Refused):
                 raise SettingsError(report.message, remedy=report.remedy)
             if isinstance(report, Described):
-                found = decode(report.descriptions)
+                found = unpack(report.descriptions)
                 return [DescribedFlow.of(each, executor=self.name) for each in found]
         except TimeoutError:
             raise SettingsError(
@@ -171,17 +172,17 @@ class Pool:
         from penstock.executors.subprocess.assignment import Assignment
 
         line, staff = self._opened()
-        order = Execute(
-            fid=run.fid,
-            document=encode(flow.document()),
-            values=encode(dict(await kept.values())),
-            inputs=encode(dict(inputs)),
-            history=pack_events(_as_left(history)),
-            mark=b"\0penstock:" + secrets.token_hex(8).encode(),
-            memory_bytes=limits.memory_bytes,
-            files=str(run.folder.root),
-        )
         async with self._place(line, flow, run):
+            order = Execute(
+                fid=run.fid,
+                document=encode(flow.document()),
+                values=encode(dict(await kept.values())),
+                inputs=encode(dict(inputs)),
+                history=pack_events(_as_left(history)),
+                mark=b"\0penstock:" + secrets.token_hex(8).encode(),
+                memory_bytes=limits.memory_bytes,
+                files=str(run.folder.root),
+            )
             try:
                 worker = await staff.hire(flow.revision)
             except OSError as error:

@@ -39,6 +39,7 @@ class Staff:
         self._busy: set[WorkerProcess] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._starting = 0
+        self._hired = 0
         self._closed = False
 
     @property
@@ -52,6 +53,7 @@ class Staff:
         if worker is None:
             worker = await self._start()
         worker.revision = revision
+        self._hired += 1
         self._busy.add(worker)
         self._shrink()
         self._keep_spare()
@@ -97,7 +99,12 @@ class Staff:
             self._let_go(next(iter(self._idle)))
 
     def _keep_spare(self) -> None:
-        """Start workers for those who come next, as long as there is room for them."""
+        """Start workers for those who come next, as long as there is room for them.
+
+        The first run may be the only one, as that of `penstock run` is.
+        """
+        if self._hired < 2:
+            return
         fresh = self._starting + sum(not worker.revision for worker in self._idle)
         room = self._most - len(self._busy) - len(self._idle) - self._starting
         for _ in range(min(self._spare - fresh, room)):

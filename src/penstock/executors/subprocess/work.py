@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,17 +22,20 @@ from penstock.engine.journal import Committer, Journal
 from penstock.engine.live import LiveRun
 from penstock.engine.observer import Observer, Subject
 from penstock.engine.replay import Replay
+from penstock.executors.subprocess.facts import pack_facts
 from penstock.executors.subprocess.ledger import RemoteLedger
+from penstock.executors.subprocess.memory import limit_memory
 from penstock.executors.subprocess.messages import (
     Answered,
     Done,
     Execute,
     Failed,
+    Heard,
     Outcome,
     Report,
     Said,
     Stopped,
-    pack_facts,
+    Word,
     unpack_events,
 )
 
@@ -40,9 +44,6 @@ if TYPE_CHECKING:
     from penstock.engine.leases import Leases
     from penstock.engine.redaction import Redactor
     from penstock.executors.subprocess.threads import Threads
-
-HEADROOM_BYTES: Final = 512 * 2**20
-"""Beyond a run's limit before an allocation is refused: stacks of threads are not all in use."""
 
 
 class Work:
@@ -70,7 +71,8 @@ class Work:
         self._clock = SystemClock()
         self._ledger = RemoteLedger(send, pinned=self._pinned)
         self._live: LiveRun | None = None
-        self._words: list[str] = []
+        self._words: list[Word] = []
+        self._hearing: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._others = asyncio.all_tasks()
         self._task = asyncio.create_task(self._run(), name=f"penstock:run:{order.fid}")
@@ -84,14 +86,17 @@ class Work:
         """Pass on what the host answers to the run's journal."""
         self._ledger.answered(answer)
 
-    def hear(self, word: str) -> None:
-        """Take a word for the run. However it is taken, the host hears that the run waits again."""
+    def hear(self, word: Word) -> None:
+        """Take a word for the run."""
         if self._live is None:
             self._words.append(word)
             return
         self._live.begin_work()
-        self._live.hear(word)
+        self._live.hear(word.text)
         self._live.settle_down()
+        hearing = asyncio.create_task(self._heard(word), name=f"penstock:word:{self._order.fid}")
+        self._hearing.add(hearing)
+        hearing.add_done_callback(self._hearing.discard)
 
     def stop(self) -> None:
         """End it; nodes that run may clean up."""
@@ -122,7 +127,7 @@ class Work:
     @property
     def _idle(self) -> bool:
         """Whether nothing goes on that the run has begun."""
-        return self._threads.idle and asyncio.all_tasks() <= {*self._others, self._task}
+        return self._threads.idle and asyncio.all_tasks() <= {*self._others, *self._hearing, self._task}
 
     async def _bring_to_end(self) -> Payload:
         order = self._order
@@ -153,13 +158,18 @@ class Work:
             folders=RunFolders(Path(order.files)) if order.files else None,
         )
         for word in self._words:
-            self._live.hear(word)
+            self.hear(word)
         try:
-            result = await Inline().execute(flow, self._live, decode(order.inputs))
+            return await Inline().execute(flow, self._live, decode(order.inputs))
         finally:
+            self._ledger.finish()
             await committer.close()  # what was said is not lost, whatever comes of the run
-        await journal.durable()
-        return result
+
+    async def _heard(self, word: Word) -> None:
+        assert self._live is not None
+        with contextlib.suppress(StoreError):  # the host knows
+            await self._live.journal.durable()
+            self._send(Heard(word.number))
 
     def _broken(self, _: list[Journal], error: StoreError) -> None:
         """The host takes nothing more: there is no sense in going on."""
@@ -184,25 +194,6 @@ class _Teller(Observer):
     ) -> None:
         shown: dict[str, Any] = dict(data) if redactor is None else redactor.event(dict(data))
         self._loop.call_soon_threadsafe(self._send, Said(pack_facts([(type, node, shown)])))
-
-
-def limit_memory(memory_bytes: int | None) -> None:
-    """Refuse this process allocations far beyond a limit; None lifts what held before.
-
-    The host watches what is resident. This is for the one allocation that is larger than all that
-    the machine has, between two looks.
-    """
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if memory_bytes is None:
-        wanted = hard
-    else:
-        wanted = memory_bytes + HEADROOM_BYTES
-        if hard != resource.RLIM_INFINITY:
-            wanted = min(wanted, hard)
-    if wanted != soft:
-        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
 def _finish_output(mark: bytes) -> None:

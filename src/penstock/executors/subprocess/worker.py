@@ -87,7 +87,7 @@ class Worker:
             case Answered() if self._work is not None:
                 self._work.answered(order)
             case Word() if self._work is not None:
-                self._work.hear(order.text)
+                self._work.hear(order)
             case Stop() if self._work is not None:
                 self._work.stop()
 

@@ -44,7 +44,12 @@ async def create_user(call: Call, body: NewUser) -> UserView:
     """Make a user."""
     call.administer()
     user = await call.host.auth.users.add(
-        body.name, password=body.password, email=body.email, groups=body.groups, roles=body.roles
+        body.name,
+        password=body.password,
+        email=body.email,
+        groups=body.groups,
+        roles=body.roles,
+        identities=body.identities,
     )
     await tell(call, Act.USER_CREATE, f"user:{user.name}", f"roles {', '.join(user.roles) or 'none'}")
     return user_view(call.host.directory.picture, user)
@@ -69,6 +74,7 @@ async def change_user(call: Call, name: str, body: UserChange) -> UserView:
         email=body.email,
         groups=body.groups,
         roles=body.roles,
+        identities=body.identities,
         keep=call.principal.credential,
     )
     await tell(call, Act.USER_CHANGE, f"user:{user.name}", _said(body))

@@ -18,6 +18,7 @@ from penstock.host.api.call import Call
 from penstock.host.api.operation import Operations, Reply
 from penstock.host.api.runs import Wait, seen, waited
 from penstock.host.api.submitted import submitted_inputs
+from penstock.host.files.attaching import is_same
 from penstock.host.problem import Refused
 from penstock.host.views import flow_view
 
@@ -107,8 +108,7 @@ async def launched(call: Call, flow: Flow, inputs: Mapping[str, Payload]) -> tup
 async def _require_same(call: Call, row: RunRow, flow: str, inputs: Mapping[str, Payload]) -> None:
     """Refuse a key that launched something else."""
     (first, *_) = await call.host.runtime.store.events(row.fid, limit=1)
-    recorded = first.data.get("inputs", {})
-    same = all(name in recorded and recorded[name] == value for name, value in inputs.items())
+    same = await is_same(call.host.uploads, call.principal.id, first.data, inputs)
     if row.flow != flow or not same:
         raise Refused(
             409,

@@ -16,6 +16,7 @@ from penstock.host import views
 from penstock.host.api.call import Call
 from penstock.host.api.operation import Operations
 from penstock.host.api.submitted import submitted_candidate
+from penstock.host.files.attaching import Attaching
 from penstock.host.problem import Refused
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ async def find_lock(call: Call, fid: str, lid: str) -> LockRecord:
 
 async def submit(call: Call, row: RunRow, lock: LockRecord, value: Payload) -> DecisionView:
     """Submit a candidate. Raises Refused with status 422 when the flow denies it."""
+    if isinstance(value, dict) and lock.schema:
+        folder = call.host.runtime.folders.of(row.fid)
+        attaching = Attaching(call.host.uploads, call.principal.id)
+        value = await attaching.bring(lock.schema, value, folder)
     key = call.request.headers.get("idempotency-key", "")
     decision = await call.host.runtime.submit(
         row.fid,

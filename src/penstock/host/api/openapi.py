@@ -50,7 +50,10 @@ def document(operations: Iterable[Operation], *, prefix: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for operation in listed:
         path = ("" if operation.rooted else prefix) + _plain_path(operation.path)
-        paths.setdefault(path, {})[operation.method.lower()] = _describe(operation, by_type)
+        described = _describe(operation, by_type)
+        for status, links in _links(operation, listed).items():
+            described["responses"][str(status)]["links"] = links
+        paths.setdefault(path, {})[operation.method.lower()] = described
     tags = [{"name": name, "description": text} for name, text in TAGS.items()]
     return {
         "openapi": "3.1.0",
@@ -87,7 +90,7 @@ def _describe(operation: Operation, schemas: Mapping[Any, dict[str, Any]]) -> di
     parameters = [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)]
     if parameters:
         described["parameters"] = parameters
-    if operation.body is not None:
+    if operation.body is not None or operation.consumes:
         described["requestBody"] = _body(operation, schemas)
     described["responses"] = _responses(operation, schemas)
     return described
@@ -127,7 +130,10 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _body(operation: Operation, schemas: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {JSON: {"schema": schemas[_hashable(operation.body)]}}
+    content: dict[str, Any] = {}
+    if operation.body is not None:
+        content[JSON] = {"schema": schemas[_hashable(operation.body)]}
+    content |= {media: {"schema": {}} for media in operation.consumes}
     if operation.forms:
         content |= {form: {"schema": {"type": "object"}} for form in FORMS}
     return {"content": content, "required": False}
@@ -148,6 +154,33 @@ def _responses(operation: Operation, schemas: Mapping[Any, dict[str, Any]]) -> d
     return found
 
 
+def _links(operation: Operation, others: Iterable[Operation]) -> dict[int, dict[str, Any]]:
+    """Where a client can go on with what was just made: operations that take its id in their path."""
+    if operation.method != "POST":
+        return {}
+    found: dict[int, dict[str, Any]] = {}
+    for status, kind in operation.answers.items():
+        fields = _fields(kind)
+        links = {
+            other.name: {
+                "operationId": other.name,
+                "parameters": {name: f"$response.body#/{name}" for name in other.placeholders},
+            }
+            for other in others
+            if other.placeholders and fields.issuperset(other.placeholders)
+            if "name" not in other.placeholders or other.path.startswith(f"{operation.path}/")
+            if "id" not in other.placeholders or other.path.startswith(f"{operation.path}/")
+        }
+        if links:
+            found[status] = links
+    return found
+
+
+def _fields(kind: Any) -> frozenset[str]:
+    is_struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return frozenset(kind.__struct_fields__) if is_struct else frozenset()
+
+
 def _usual_errors(operation: Operation) -> dict[int, str]:
     """The statuses that go with what an operation is, whatever it does."""
     statuses = {503}
@@ -155,7 +188,7 @@ def _usual_errors(operation: Operation) -> dict[int, str]:
         statuses.add(400)
     if not operation.open:
         statuses |= {401, 403}
-    if operation.body is not None:
+    if operation.body is not None or operation.consumes:
         statuses |= {413, 415, 422}
     return {status: _COMMON_ERRORS[status] for status in statuses}
 

@@ -52,7 +52,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     answered without credentials, too. query, body: the structs that those are read as. forms: the body may be a
     form as well. status: of an answer that goes well. answers: status → the type of what is
     answered (None: nothing), and media types that say it otherwise, by `produces`. errors: status →
-    when. headers: request headers that it heeds, and what for.
+    when. headers: request headers that it heeds, and what for. consumes: media types of bodies that
+    are bytes.
     """
 
     method: str
@@ -66,6 +67,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: type | None = None
     body: type | None = None
     forms: bool = False
+    consumes: tuple[str, ...] = ()
     status: int = 200
     answers: Mapping[int, Any] = {}
     produces: Mapping[str, str] = {}
@@ -85,7 +87,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unsafe(self) -> bool:
         """Whether it may change something."""
-        return self.method not in ("GET", "HEAD")
+        return self.method not in ("GET", "HEAD", "OPTIONS")
 
 
 class Operations:

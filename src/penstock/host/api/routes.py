@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from penstock.host.api.accounts import accounts
 from penstock.host.api.endpoint import Endpoint
 from penstock.host.api.events import EVENTS, EventSocket, events
+from penstock.host.api.files import files
 from penstock.host.api.flows import flows
 from penstock.host.api.grants import grants
 from penstock.host.api.health import health
@@ -19,6 +20,7 @@ from penstock.host.api.operation import Operation
 from penstock.host.api.runs import runs
 from penstock.host.api.session import session
 from penstock.host.api.specs import specs
+from penstock.host.api.uploads import uploads
 from penstock.host.page.forms import forms
 from penstock.host.views import PREFIX
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
     from penstock.host.host import Host
 
-FAMILIES: Final = (flows, forms, runs, events, locks, session, accounts, grants, specs, health)
+FAMILIES: Final = (
+    flows, forms, runs, events, locks, files, uploads, session, accounts, grants, specs, health,
+)  # fmt: skip
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain.from_iterable(FAMILIES))
 """In the order in which the documentation shows them."""
@@ -43,7 +47,9 @@ class Methods:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        method = scope["method"]
+        if method == "HEAD" and method not in self._endpoints:
+            method = "GET"
         await self._endpoints[method](scope, receive, send)
 
 

@@ -171,6 +171,7 @@ async def resume_run(call: Call, fid: str) -> RunView:
 async def retry_run(call: Call, fid: str, body: Retry) -> Reply[RunView]:
     """Run an ended run again, as a new one that goes on from what had completed."""
     row = await call.run(fid, Permission.OPERATE)
+    _require_retry(call, row)
     again = await call.host.runtime.retry(
         row.fid,
         from_start=body.from_start,
@@ -181,6 +182,15 @@ async def retry_run(call: Call, fid: str, body: Retry) -> Reply[RunView]:
     call.note(Act.RUN_RETRY, subject=row.fid, detail=again.fid)
     view = await seen(call, await again.row())
     return Reply(view, 201, (("Location", view.links["self"]),))
+
+
+def _require_retry(call: Call, row: RunRow) -> None:
+    """Who launched a run once may not launch it again when they may no longer launch its flow."""
+    if not (
+        call.may(Permission.LAUNCH, flow=row.flow)
+        or call.may(Permission.OPERATE, flow=row.flow, launcher="")
+    ):
+        call.forbid(f"the permission `{Permission.LAUNCH}` on flow `{row.flow}`")
 
 
 # --- what several operations do -----------------------------------------------------

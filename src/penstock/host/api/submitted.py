@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from penstock.api.runs import Launch
 from penstock.core.payload import Payload
 from penstock.host.api.body import media_type, read, read_json
+from penstock.host.files.form import FormUploads
 from penstock.host.forms import SchemaForm
 from penstock.host.problem import Refused
 
@@ -53,7 +54,7 @@ def is_form(call: Call) -> bool:
 
 async def _answers(call: Call, schema: Mapping[str, Any], *, below: str) -> Any:
     """What a form says. Raises Refused with status 422 for what cannot be read."""
-    reading = SchemaForm(schema).read(await read_form(call))
+    reading = SchemaForm(schema).read(await read_form(call, files=True))
     if reading.faults:
         faults = [
             msgspec.structs.replace(each, pointer=f"{below}{each.pointer}") for each in reading.faults
@@ -62,8 +63,16 @@ async def _answers(call: Call, schema: Mapping[str, Any], *, below: str) -> Any:
     return reading.value
 
 
-async def read_form(call: Call) -> FormData:
-    """The fields of a form. Raises Refused with status 400 or 413."""
+async def read_form(call: Call, *, files: bool = False) -> FormData:
+    """The fields of a form.
+
+    files: who asks may give some. Each is an upload then, and its field says which. Raises Refused
+    with status 400, 413 or 415.
+    """
+    if media_type(call.request) == MULTIPART:
+        if not files:
+            raise Refused(415, f"send {URLENCODED}", kind="media-type")
+        return await FormUploads(call.host.uploads, call.principal.id).read(call.request)
     data = await read(call.request)
     try:
         pairs = parse_qsl(
@@ -71,4 +80,5 @@ async def read_form(call: Call) -> FormData:
         )
     except ValueError as error:
         raise Refused(400, f"the body is no form: {error}", kind="malformed-body") from None
-    return FormData(pairs)
+    fields: list[tuple[str, UploadFile | str]] = [*pairs]
+    return FormData(fields)

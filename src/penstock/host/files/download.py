@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from email.utils import formatdate, parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from penstock.host.files.errand import errand
@@ -16,6 +15,7 @@ from penstock.host.files.media_types import PROTECTION, disposition, media_type
 from penstock.host.files.ranges import Range, Unsatisfiable, read_ranges
 
 if TYPE_CHECKING:
+    from starlette.datastructures import Headers
     from starlette.types import Receive, Scope, Send
 
     from penstock.host.files.run_files import OpenFile
@@ -41,7 +41,8 @@ class Download(Response):
         self.headers["etag"] = f'"{opened.tag}"'
         self.headers["last-modified"] = formatdate(opened.modified, usegmt=True)
         self.headers["accept-ranges"] = "bytes"
-        self.headers["cache-control"] = "private, no-cache"
+        # Compressed, it could not be cut into ranges, nor taken up again.
+        self.headers["cache-control"] = "private, no-cache, no-transform"
         for name, value in PROTECTION:
             self.headers[name] = value
         if self._is_known(request):
@@ -50,7 +51,9 @@ class Download(Response):
         self.headers["content-disposition"] = disposition(opened.name)
         self.headers["content-type"] = self._kind
         try:
-            self._ranges = read_ranges(request.get("range", ""), self._size) if self._may_cut(request) else []
+            self._ranges = (
+                read_ranges(request.get("range", ""), self._size) if self._may_cut(request) else []
+            )
         except Unsatisfiable:
             self.status_code = 416
             self.headers["content-range"] = f"bytes */{self._size}"

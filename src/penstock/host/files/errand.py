@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from penstock.host.problem import Refused
@@ -16,8 +17,15 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 async def errand(work: Callable[[], T]) -> T:
     """What the work returns. Raises Refused with status 507 where the disk has no room for it."""
-    try:
+    with needing_room():
         return await asyncio.to_thread(work)
+
+
+@contextmanager
+def needing_room() -> Iterator[None]:
+    """Within it, a full disk is a refusal: Refused with status 507."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in _FULL:
             raise

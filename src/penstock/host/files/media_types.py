@@ -38,5 +38,7 @@ def disposition(name: str) -> str:
     kind = media_type(name).partition(";")[0]
     how = "inline" if kind in _SHOWN or kind.startswith(_PLAYED) else "attachment"
     own = name.rpartition("/")[2]
-    plain = "".join(each if each.isascii() and each.isprintable() and each not in '"\\%' else "_" for each in own)
+    plain = "".join(
+        each if each.isascii() and each.isprintable() and each not in '"\\%' else "_" for each in own
+    )
     return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(own, safe='')}"

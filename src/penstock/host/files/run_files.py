@@ -48,7 +48,12 @@ def list_files(folder: Path) -> list[RunFile]:
 def open_file(folder: Path, name: str) -> OpenFile | None:
     """A file of a run by its name; None when there is none that clients may see."""
     parts = name.split("/")
-    if parts[0] not in SIDES or len(parts) < 2 or len(name) > _LONGEST_NAME or not all(map(_offered, parts)):
+    if (
+        parts[0] not in SIDES
+        or len(parts) < 2
+        or len(name) > _LONGEST_NAME
+        or not all(map(_offered, parts))
+    ):
         return None
     with suppress(OSError, ValueError):  # nothing is there, or something else; NUL, half a surrogate
         descriptor = _descend(folder, parts)

@@ -73,6 +73,20 @@ class Uploads:
         await errand(lambda: self._staging.create(upload))
         return await self._finish(upload) if size_bytes == 0 else upload
 
+    async def receive(
+        self, owner: str, content: AsyncIterator[bytes], *, name: str, media_type: str = ""
+    ) -> Upload:
+        """Take a file that comes at once. One that does not come whole leaves nothing behind."""
+        upload = await self.create(owner, name=name, media_type=media_type)
+        try:
+            async with self.writing(upload, 0) as writing:
+                async for piece in content:
+                    await writing.add(piece)
+            return await self._finish(upload)
+        except BaseException:
+            await self.remove(upload.id)
+            raise
+
     async def find(self, owner: str, id: str) -> Upload:  # noqa: A002 - the field's word
         """An upload of this owner. Raises Refused with status 404, or 410 when it has expired."""
         upload = await errand(lambda: self._staging.find(id))

@@ -37,6 +37,7 @@ class Control(StrEnum):
     CHOICES = "choices"
     LINES = "lines"
     FILE = "file"
+    FILES = "files"
     JSON = "json"
 
 
@@ -161,8 +162,8 @@ def _of_many(items: Schema) -> tuple[Control, tuple[Any, ...]]:
     options = _options(items)
     if options:
         return Control.CHOICES, options
-    if items.get("type") == "string" and items.get("format") != "file":
-        return Control.LINES, ()
+    if items.get("type") == "string":
+        return (Control.FILES if items.get("format") == "file" else Control.LINES), ()
     return Control.JSON, ()
 
 

@@ -134,6 +134,11 @@ def _file(_: Question, texts: Sequence[Any]) -> Any:
     return text or NOTHING
 
 
+def _files(question: Question, texts: Sequence[Any]) -> Any:
+    found = [str(text) for text in texts if text]
+    return NOTHING if not found and question.optional else found
+
+
 def _first(texts: Sequence[Any]) -> str:
     return str(texts[0]) if texts else ""
 
@@ -220,6 +225,12 @@ def _upload(question: Question) -> Any:
     return fields.FileField(question.label, description=question.help, render_kw=_attributes(question))
 
 
+def _uploads(question: Question) -> Any:
+    return fields.MultipleFileField(
+        question.label, description=question.help, render_kw=_attributes(question)
+    )
+
+
 Make = Callable[[Question], Any]
 Read = Callable[[Question, Sequence[Any]], Any]
 
@@ -239,5 +250,6 @@ _CONTROLS: Final[Mapping[Control, tuple[Make, Read]]] = {
     Control.CHOICES: (_checkboxes, _choices),
     Control.LINES: (_area(4), _lines),
     Control.FILE: (_upload, _file),
+    Control.FILES: (_uploads, _files),
     Control.JSON: (_area(6), _json),
 }

@@ -10,7 +10,7 @@ from wtforms.form import BaseForm
 
 from penstock.api.problem import Fault
 from penstock.core.problems import to_pointer
-from penstock.host.forms.asking import Question, Schema, Section, ask
+from penstock.host.forms.asking import Control, Question, Schema, Section, ask
 from penstock.host.forms.controls import NOTHING, Unreadable, answer_of, field_of, shown
 
 
@@ -47,7 +47,8 @@ class SchemaForm:
     @property
     def has_files(self) -> bool:
         """Whether it must be sent as `multipart/form-data`."""
-        return any(str(each.control) == "file" for each in self._questions.values())
+        files = (Control.FILE, Control.FILES)
+        return any(each.control in files for each in self._questions.values())
 
     def control(self, question: Question, **attributes: Any) -> Any:
         """The HTML of a question's control, safe to put into a page as it is."""

@@ -58,7 +58,7 @@ async def launch_flow(call: Call, flow: str) -> Response:
     if served.flow is None:
         return await _flow(call, served, None, status=409)
     form = SchemaForm(served.flow.input_schema)
-    reading = form.read(await read_form(call))
+    reading = form.read(await read_form(call, files=True))
     if reading.faults:
         return await _flow(call, served, form, status=422)
     try:

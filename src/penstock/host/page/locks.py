@@ -61,7 +61,7 @@ async def answer_lock(call: Call, fid: str, lid: str) -> Response:
     row = await call.run(fid, Permission.OPERATE)
     lock = await find_lock(call, row.fid, lid)
     form = _form(lock)
-    reading = form.read(await read_form(call))
+    reading = form.read(await read_form(call, files=True))
     if not reading.faults:
         try:
             await submit(call, row, lock, reading.value)

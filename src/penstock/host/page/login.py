@@ -42,7 +42,7 @@ async def log_in(call: Call) -> Response:
     except Refused as error:
         problem = problem_of(error, call.request.url.path)
         return _with(_login(call, wanted=wanted, name=name, problem=problem), error.headers)
-    return _with(RedirectResponse(_within(wanted), 303), headers)
+    return _with(RedirectResponse(within(wanted), 303), headers)
 
 
 @screens.post("/logout", open=True)
@@ -56,14 +56,14 @@ def _login(call: Call, *, wanted: str, name: str = "", problem: Problem | None =
         "login.html",
         call,
         status=200 if problem is None else problem.status,
-        next=_within(wanted),
+        next=within(wanted),
         name=name,
         problem=problem,
-        providers=[],
+        providers=[each.settings for each in call.host.auth.providers.values()],
     )
 
 
-def _within(wanted: str) -> str:
+def within(wanted: str) -> str:
     """Where to go after the login: a path of this host, whatever somebody put into a link."""
     parts = urlsplit(wanted)
     safe = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from penstock.host.page import flows, locks, login, runs
+from penstock.host.page import flows, locks, login, oidc, runs
 from penstock.host.page.rendering import FOLDER
 
 if TYPE_CHECKING:
@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 
 def routes(host: Host) -> Iterator[BaseRoute]:
     """The routes of the page; none is below the API's prefix."""
-    for family in (login, flows, runs, locks):
+    for family in (login, oidc, flows, runs, locks):
         yield from family.screens.routes(host)
     yield Mount("/static", StaticFiles(directory=FOLDER / "static"))

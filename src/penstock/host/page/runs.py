@@ -15,6 +15,7 @@ from penstock.core.record import RunRecord
 from penstock.core.states import RunState
 from penstock.host import views
 from penstock.host.api.call import Call
+from penstock.host.api.files import files_of
 from penstock.host.api.runs import RunsQuery, cancel_run, list_runs, resume_run, retry_run, seen
 from penstock.host.api.submitted import read_form
 from penstock.host.page.locks import asked
@@ -64,7 +65,7 @@ async def show_run(call: Call, fid: str) -> Response:
         notes=notes[-LINES:],
         omitted=max(0, len(notes) - LINES),
         locks=[asked(call, row, lock) for lock in record.locks.values() if lock.open],
-        files=[],
+        files=await files_of(call, row),
         types=[str(each) for each in EventType],
         may_operate=call.may(Permission.OPERATE, flow=row.flow, launcher=row.launcher),
     )

@@ -85,7 +85,7 @@ def begin(ctx: TriggerContext, port: str, request: Request) -> Response | Corout
     answer_now = ctx.at_once.get(port)
     if answer_now is None:
         return proceed(ctx, port, request, payload)
-    accept = request.header("accept") if "accept" in payload["headers"] else ""
+    accept = request.header("accept") if "accept" in request.section.fields else ""
     try:
         return respond(answer_now(payload), accept)
     except Failure:

@@ -110,9 +110,9 @@ class Listener(Serving, kind="listener", aliases=("http.listener",)):
             match = self.board.find(request)
             if match is not None:
                 return match.target(request, match.params)
-        if "upgrade" in request.fields and wants_conversation(ctx, request):
+        if "upgrade" in request.section.fields and wants_conversation(ctx, request):
             limit = self.limits.message_bytes
             return converse(ctx, request, message_bytes=limit, compress=self.compress)
-        if ctx.linked("out"):
+        if "out" in ctx.at_once or ctx.linked("out"):
             return begin(ctx, "out", request)
         return self.board.miss(request)

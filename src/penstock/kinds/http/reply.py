@@ -8,7 +8,7 @@ Accept asks. None is 204.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -62,13 +62,11 @@ def respond(payload: Payload, accept: str) -> Response:
     """
     if payload is None:
         return Response(204)
-    if type(payload) is dict and is_response(payload):
+    if type(payload) is dict and payload and payload.keys() <= _KEYS:
         return _said(payload, accept)
     if type(payload) is Error:
         raise payload.to_exception()
-    if type(payload) is dict and not accept:  # nearly always, and then this is the shortest way
-        return Response(200, _NAMED[JSON], json_of(payload))
-    kind = _negotiated(payload, accept)
+    kind = _negotiated(payload, accept) if accept or type(payload) is not dict else JSON
     return Response(200, _NAMED[kind], _encoded(payload, kind))
 
 
@@ -145,15 +143,7 @@ def _text(body: str, content_type: str) -> bytes:
 def _encoded(body: Payload, kind: str) -> bytes:
     """The body as text, JSON, MessagePack, or as it is."""
     try:
-        match kind:
-            case "text/plain":
-                return str(body).encode()
-            case "application/octet-stream":
-                return bytes(body)
-            case "application/msgpack":
-                return _MSGPACK.encode(body)
-            case _:
-                return _JSON.encode(body)
+        return _ENCODE[kind](body)
     except UnicodeEncodeError:  # half a surrogate pair, which the stored form replaces
         return _encoded(decode(encode(body)), kind)
     except RecursionError as error:
@@ -216,4 +206,9 @@ def _shown(value: Any) -> Any:
 
 
 _JSON: Final = msgspec.json.Encoder(enc_hook=_shown)
-_MSGPACK: Final = msgspec.msgpack.Encoder(enc_hook=_shown)
+_ENCODE: Final[Mapping[str, Callable[[Payload], bytes]]] = {
+    JSON: _JSON.encode,
+    "application/msgpack": msgspec.msgpack.Encoder(enc_hook=_shown).encode,
+    "text/plain": str.encode,
+    "application/octet-stream": bytes,
+}

@@ -17,7 +17,7 @@ async def find(connection: Any, query: RunQuery) -> list[RunRow]:
     """The runs that a query asks for, newest first."""
     found: dict[str, RunRow] = {}
     for way in ways(query):
-        statement = statements.select_runs(way.index)
+        statement = statements.select_runs(way.by)
         cursor = await connection.fetch(statement, list(way.values), *_parameters(query))
         found |= {row.fid: row for row in rows.from_columns(cursor)}
     return [found[fid] for fid in sorted(found, reverse=True)][: query.limit]
