@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from penstock.core.ports import Emit, Port
     from penstock.core.reason import Reason
     from penstock.core.states import RunState
+    from penstock.core.store import RunQuery
     from penstock.engine.attachment import Attachment, File
     from penstock.engine.context import ControlContext, NodeContext, StepContext
     from penstock.engine.function import node
@@ -63,6 +64,7 @@ _HOMES = {
     "Resident": "penstock.engine.resident.resident",
     "Retry": "penstock.core.policies",
     "Run": "penstock.engine.run",
+    "RunQuery": "penstock.core.store",
     "RunState": "penstock.core.states",
     "Runtime": "penstock.runtime",
     "Scheme": "penstock.engine.scheme",
@@ -109,6 +111,7 @@ __all__ = [
     "Resident",
     "Retry",
     "Run",
+    "RunQuery",
     "RunState",
     "Runtime",
     "Scheme",

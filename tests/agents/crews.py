@@ -213,6 +213,22 @@ class Held(Flow[State]):
         return f"{said} {verdict.reason} {self.state.count}"
 
 
+class Odd(Flow[State]):
+    """Pass on what JSON cannot say."""
+
+    @start()
+    def some(self) -> set[int]:
+        CALLS.append("some")
+        self.state.count += 1
+        return {1, 2}
+
+    @listen(some)
+    def talk(self, numbers: set[int]) -> str:
+        CALLS.append("talk")
+        said = _agent("Talker").kickoff("Talk slowly").raw
+        return f"{said} {sum(numbers)} {self.state.count}"
+
+
 class Asking(Flow[State]):
     """Ask people."""
 

@@ -159,6 +159,36 @@ async def test_a_run_finds_the_crew_of_its_document_again(
     assert set(model.keys) == {"sk-of-the-environment-43"}
 
 
+async def test_an_answer_may_be_data_by_a_schema(tmp_path: Path, runtime: Runtime, model: Model) -> None:
+    model.answer("Do it for Ada", '{"good": true}')
+    text = LEAST.replace(
+        "agent: one",
+        "agent: one, output: {type: object, properties: {good: {type: boolean}}, required: [good]}",
+    )
+    path = written(tmp_path, f'llm: {{model: openai/test, base_url: "{model.url}"}}\n{text}')
+    run = await runtime.start(load_flow(path), who="Ada")
+    assert await run.result() == {"good": True}
+
+
+async def test_a_manager_may_be_a_model_or_an_agent(
+    tmp_path: Path, runtime: Runtime, model: Model
+) -> None:
+    model.answer("Do it for Ada", "done")
+    head = f'process: hierarchical\nllm: {{model: openai/test, base_url: "{model.url}"}}\n'
+    boss = "manager: boss\n" + LEAST.replace(
+        "agents:\n", "agents:\n  boss: {role: Boss, goal: g, backstory: b}\n"
+    )
+    for text in (LEAST.replace(", agent: one", ""), boss.replace(", agent: one", "")):
+        run = await runtime.start(load_flow(written(tmp_path, head + text)), who="Ada")
+        assert await run.result() == "done"
+    assert "Boss" in model.asked[-1]
+
+
+def test_a_node_with_a_field_of_that_name_is_no_crew(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="unknown field `crew`"):
+        load_flow(written(tmp_path, "flow: f\ncrew: x\nnodes: [{kind: debug.log, name: a}]\n"))
+
+
 async def test_a_key_that_is_not_there_is_named(
     tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

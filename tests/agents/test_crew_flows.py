@@ -101,6 +101,18 @@ async def test_a_run_that_goes_on_takes_methods_and_state_from_its_journal(
     assert calls() == ["first", "second", "second"]
 
 
+async def test_a_method_whose_result_cannot_be_kept_runs_again(url: str, model: Model) -> None:
+    held = Held("slowly")
+    model.answer("Talk slowly", held, "at last")
+    async with Runtime(url) as runtime:
+        run = await runtime.start(flow("Odd"))
+        await asyncio.to_thread(model.wait_asked, "Talk slowly")
+    held.gate.set()
+    async with Runtime(url) as runtime:
+        assert await runtime.result(run.fid) == "at last 3 1"
+    assert calls() == ["some", "talk", "some", "talk"]
+
+
 async def test_people_answer_what_a_flow_asks_by_locks(url: str, model: Model) -> None:
     async with Runtime(url, evict_after=0.0) as runtime:
         run = await runtime.start(flow("Asking"))

@@ -179,6 +179,22 @@ async def test_a_manager_hands_out_the_tasks(runtime: Runtime, model: Model) -> 
     assert await (await runtime.start(crew("managed"))).result() == "the job is done"
 
 
+async def test_another_flow_may_call_a_crew(runtime: Runtime, model: Model, tmp_path: Path) -> None:
+    model.answer("Research", "the facts")
+    model.answer("Write about", "the text")
+    documents.search(tmp_path, model.url)
+    calling = tmp_path / "calling.yaml"
+    calling.write_text(
+        "flow: calling\n"
+        "inputs: {topic: {type: string}}\n"
+        "nodes: [{kind: call, name: ask, flow: search.yaml}]\n"
+    )
+    run = await runtime.start(load_flow(calling), topic="rain")
+    assert await run.result() == "the text"
+    steps = [event.node for event in await events_of(run) if event.type == "node.completed"]
+    assert steps == ["ask[0]/research", "ask[0]/write", "ask"]
+
+
 async def test_models_may_stream(runtime: Runtime, model: Model, tmp_path: Path) -> None:
     model.answer("Research", "fact after fact")
     model.answer("Write about", "word by word")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from inspect import isawaitable
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,6 +17,14 @@ from penstock.core.policies import Retry
 
 AT_ONCE = Retry(attempts=4, delay=Duration(0))
 URL = "http://host.test:8370"
+
+
+@pytest.fixture(autouse=True)
+def _no_tokens_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test knows the hosts and the tokens of whoever runs it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("PENSTOCK_HOST", "PENSTOCK_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from penstock.core.errors import HostAway, SettingsError
 
 @pytest.mark.parametrize(
     "url",
-    ["", "host:8370", "ftp://host", "http://", "http:///x", "unix:/x", "http://[::1", "http://a b"],
+    ["host:8370", "ftp://host", "http://", "http:///x", "unix:/x", "http://[::1", "http://a b"],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="is not the address of a host"):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.client.credentials import Credential, Credentials
+from penstock.client import AsyncClient, Client
+from penstock.client.credentials import Credential, Credentials, usual_file
 from penstock.core.errors import SettingsError
 
 
@@ -58,3 +59,18 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_credential_does_not_show_its_token() -> None:
     assert "secret" not in repr(Credential(token="secret", id="t-1"))
+
+
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+def test_a_client_knows_its_host_and_its_token_by_themselves(
+    make: type[Client | AsyncClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingsError, match="which host"):
+        make()
+    Credentials(usual_file()).put("http://a", Credential(token="kept"))
+    monkeypatch.setenv("PENSTOCK_HOST", "http://a")
+    assert make()._connection.token == "kept"
+    assert make("http://b")._connection.token == ""
+    monkeypatch.setenv("PENSTOCK_TOKEN", "given")
+    assert make()._connection.token == "given"
+    assert make(token="")._connection.token == ""

@@ -92,11 +92,11 @@ async def test_who_stops_following_closes_the_stream(host: FakeHost) -> None:
     with Client(URL, transport=httpx2.MockTransport(host)) as client:
         following = client.run("f1").events()
         assert next(following).seq == 1
-        following.close()  # type: ignore[attr-defined]
+        following.close()
     async with AsyncClient(URL, transport=httpx2.MockTransport(host)) as awaited:
         stream = awaited.run("f1").events()
         assert (await anext(stream)).seq == 1
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
     assert [each.closed for each in streams] == [True, True]
 
 

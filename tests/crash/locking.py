@@ -1,4 +1,4 @@
-"""A process whose runs ask, and people in it who answer: `python -m tests.crash.locking FOLDER COUNT STORE`.
+"""A process whose runs ask, with people in it: `python -m tests.crash.locking FOLDER COUNT STORE`.
 
 It goes on with what an earlier process of the same folder left unfinished, and ends when all
 runs have ended. Two people are at each open lock at the same time. Each submits an odd number,

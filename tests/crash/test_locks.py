@@ -82,7 +82,7 @@ async def judge(folder: Path, count: int, url: str) -> None:
     finally:
         await store.close()
     assert told, "somebody was told something"
-    assert all(decided[fid, lid, id] == outcome for fid, lid, id, outcome in told)
+    assert all(decided[fid, lid, each] == outcome for fid, lid, each, outcome in told)
 
 
 async def test_a_candidate_finds_its_run_though_the_process_died(tmp_path: Path, url: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from penstock import Context, flow
 from penstock.core.errors import Denied, NodeError
 from penstock.engine.context import StepContext
+from penstock.engine.locks.candidate import Candidate
 
 WORKER = "subprocess"
 LEFT: list[asyncio.Task[None]] = []
@@ -208,8 +209,8 @@ async def asking(ctx: Context) -> Any:
     return await ctx.lock("approve", schema={"type": "string", "enum": ["yes", "no"]})
 
 
-def decide(answer: str) -> None:
-    if answer != "yes":
+def decide(candidate: Candidate) -> None:
+    if candidate.value != "yes":
         raise Denied("say yes")
 
 

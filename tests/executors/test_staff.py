@@ -9,6 +9,7 @@ import pytest
 from tests.executors import flows
 from tests.executors.conftest import lives, until
 
+from penstock import Runtime
 from penstock.core.errors import RunFailed
 from penstock.core.events import EventType
 from penstock.core.payload import Payload
@@ -38,11 +39,9 @@ async def test_a_worker_with_nothing_to_do_is_let_go(opened) -> None:
 async def test_a_worker_that_died_between_runs_is_not_given_out(opened) -> None:
     async with opened("memory:") as runtime:
         pid = (await (await runtime.start(flows.doubled, number=1)).result())["pid"]
+        [worker] = pool_of(runtime).workers
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: not lives(pid))
-        await until(
-            lambda: all(worker.alive for worker in pool_of(runtime).workers if worker.pid == pid)
-        )
+        await until(lambda: not worker.alive)
         assert (await (await runtime.start(flows.doubled, number=2)).result())["number"] == 4
 
 
@@ -66,26 +65,26 @@ async def test_a_worker_that_cannot_be_started_fails_the_run(opened, monkeypatch
     assert failed.value.error.code == "worker.unavailable"
 
 
-class Heard(Observer):
+class Listener(Observer):
     def __init__(self) -> None:
-        self.said_: list[tuple[str, Payload]] = []
+        self.heard: list[tuple[str, Payload]] = []
 
     def said(self, subject, node, type, data, redactor) -> None:  # noqa: A002
-        self.said_.append((type, data["message"]))
+        self.heard.append((type, data["message"]))
 
 
 async def test_what_an_unrecorded_run_says_reaches_the_observer() -> None:
-    from penstock import Runtime
-
-    heard = Heard()
-    async with Runtime("memory:", executors={"subprocess": Pool(workers=1)}, observer=heard) as runtime:
+    listener = Listener()
+    async with Runtime(
+        "memory:", executors={"subprocess": Pool(workers=1)}, observer=listener
+    ) as runtime:
         flow = runtime.loader.read(
             """
             flow: quick
             settings: {executor: subprocess, record: none}
-            nodes: [{kind: debug.log, name: log, message: "a word"}]
+            nodes: [{kind: debug.log, name: log, message: "a word", prefix: ""}]
             """,
             file="quick.yaml",
         )
         await (await runtime.launch(flow)).result()
-    assert heard.said_ == [(EventType.NODE_MESSAGE, "a word")]
+    assert listener.heard == [(EventType.NODE_MESSAGE, "a word")]

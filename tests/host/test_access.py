@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.host.hosted import Hosted, hosted
 
 from penstock.auth.records import User
+from penstock.host.forwarded import Forwarded
 
 if TYPE_CHECKING:
     import httpx
@@ -196,6 +197,57 @@ async def test_people_change_their_own_password(served: Hosted) -> None:
     assert (await change(PASSWORD, "battery staple")).status_code == 204
     assert (await browser.get("/api/v1/flows")).status_code == 200
     assert problem(await other.get("/api/v1/flows"))[0] == 401
+
+
+# --- behind a proxy -----------------------------------------------------------------
+
+
+async def test_behind_a_proxy_that_speaks_tls_a_session_is_bound_to_this_host(served: Hosted) -> None:
+    await served.user("ada", password=PASSWORD)
+    proxy = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7, 192.0.2.1"}
+    browser = await served.client()
+    answer = await browser.post(
+        "/api/v1/session", json={"name": "ada", "password": PASSWORD}, headers=proxy
+    )
+    name, _, rest = answer.headers["set-cookie"].partition("=")
+    assert name == "__Host-penstock_session"
+    assert rest.endswith("; Secure")
+    cookie = {"Cookie": f"{name}={rest.partition(';')[0]}"}
+    assert (await browser.get("/api/v1/flows", headers={**proxy, **cookie})).status_code == 200
+    (entry,) = [each for each in await served.runtime.store.audits() if each.action == "login"]
+    assert entry.address == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        ("192.0.2.1:4711", "192.0.2.1"),
+        ("[2001:db8::1]:4711", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("unknown", "127.0.0.1"),
+        ("", "127.0.0.1"),
+    ],
+)
+async def test_the_address_of_who_asks_is_what_the_proxy_has_seen(header: str, address: str) -> None:
+    assert await forwarded("127.0.0.1", header) == address
+
+
+async def test_nobody_is_believed_who_comes_from_elsewhere() -> None:
+    assert await forwarded("203.0.113.9", "192.0.2.1") == "203.0.113.9"
+
+
+async def forwarded(client: str, header: str) -> str:
+    """Whose request an application takes it for."""
+    seen = {}
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.update(scope)
+
+    headers = [(b"x-forwarded-for", header.encode())]
+    scope = {"type": "http", "scheme": "http", "client": (client, 1), "headers": headers}
+    await Forwarded(application)(scope, None, None)  # type: ignore[arg-type]
+    address: str = seen["client"][0]
+    return address
 
 
 # --- pages of somebody else ---------------------------------------------------------

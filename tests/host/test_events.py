@@ -12,8 +12,9 @@ from tests.engine.watching import result_of, until
 from tests.host.hosted import Hosted, hosted
 from tests.host.talking import PATIENCE_SECONDS, Talk, listening, said, words
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from penstock.core.errors import NonDeterminism, StoreAway
 from penstock.engine.loading import Loader
 from penstock.engine.runtime import Runtime
 from penstock.engine.stream import TAIL
@@ -268,6 +269,43 @@ async def test_a_run_that_another_process_executes_is_followed_as_well(
             assert (await listener.rest())[-1].event == "eof"
         async with dial(served, run.fid) as socket:
             assert len(await messages(socket)) == (await run.row()).seq + 1
+
+
+async def test_a_run_that_cannot_go_on_is_followed_until_somebody_helps_it_to(
+    served: Hosted, talk: Talk
+) -> None:
+    run = await talk.begin(served)
+    async with listening(served.admin, run.fid) as listener, dial(served, run.fid) as socket:
+        while (await listener.next()).event != "node.started":
+            pass
+        served.runtime.gave_up(run.fid, NonDeterminism("the flow has changed"))
+        async with listening(served.admin, run.fid, after=1) as late:
+            assert (await late.next()).event == "node.started"
+        await served.runtime.resume(run.fid)
+        talk.say(None)
+        assert (await listener.rest())[-1].event == "eof"
+        assert (await messages(socket))[-1] == {"type": "eof"}
+
+
+async def test_a_store_that_cannot_be_read_cuts_streams(
+    served: Hosted, talk: Talk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk.say(*words(2), None)
+    run = await talk.begin(served)
+    await result_of(run)
+
+    async def fail(*_: Any, **__: Any) -> list[Any]:
+        raise StoreAway("the database does not answer")
+
+    monkeypatch.setattr(served.runtime.store, "events", fail)
+    async with listening(served.admin, run.fid) as listener:
+        assert await listener.rest() == []
+    async with dial(served, run.fid) as socket:
+        with pytest.raises(ConnectionClosed, match="1013"):
+            await messages(socket)
+    answer = await served.admin.get(f"/api/v1/runs/{run.fid}/events")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:penstock:store-away")
+    assert "the database does not answer" in caplog.text
 
 
 # Pages.

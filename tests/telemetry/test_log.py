@@ -71,6 +71,16 @@ async def test_a_run_that_failed_is_told_with_where_and_why(page: Page, json_log
     assert (ended["level"], ended["event"], ended["at"]) == ("error", "run failed", "a")
 
 
+async def test_a_lock_is_told_when_it_opens_and_when_nobody_came(page: Page, json_log: Log) -> None:
+    async with Runtime("memory:", observer=json_log) as runtime:
+        text = "{flow: f, nodes: [{kind: lock, name: ask, candidate_timeout: 0s}]}"
+        with pytest.raises(RunFailed):
+            await result_of(await runtime.start(graph(text)))
+    opened, expired = (line for line in page.lines() if line["event"].startswith("lock"))
+    assert (opened["level"], opened["event"], opened["lock"]) == ("info", "lock opened", "ask")
+    assert (expired["level"], expired["event"], expired["node"]) == ("warning", "lock expired", "ask")
+
+
 def test_a_failed_process_is_an_error_and_one_that_completed_is_not_told(
     page: Page, json_log: Log
 ) -> None:

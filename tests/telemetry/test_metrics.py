@@ -12,11 +12,13 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from tests.engine.flows import graph
+from tests.engine.locking import answered
 from tests.engine.watching import result_of, until
 from tests.engine.world import CHAIN, World
 
 from penstock import NodeContext, Runtime, node
 from penstock.core.errors import RunCancelled, RunFailed, StoreError
+from penstock.core.locks import LockState
 from penstock.core.payload import Error
 from penstock.engine.observer import Outcome, Subject
 from penstock.telemetry.exposition import Exposition
@@ -103,6 +105,35 @@ async def test_a_run_that_is_executed_is_resident_and_a_cancelled_one_is_counted
     found = values(metrics)
     assert found["penstock_runs_ended_total{flow=chain,outcome=cancelled}"] == 1
     assert found["penstock_node_attempts_total{kind=effect,outcome=cancelled}"] == 1
+
+
+async def test_locks_are_counted_by_flow_and_by_what_became_of_them(
+    counted: Runtime, metrics: Metrics
+) -> None:
+    text = """
+    flow: f
+    nodes:
+      - {kind: lock, name: ask, links: {candidate: "no"}}
+      - {kind: if, name: "no", when: self.value > 1, links: {"true": take, "false": deny}}
+      - {kind: snippet, name: take, language: cel, code: self.value}
+      - {kind: throw, name: deny, code: denied, message: more}
+    """
+    run = await counted.start(graph(text))
+    assert not (await answered(counted, run, 1)).released
+    assert (await answered(counted, run, 2)).released
+    await result_of(run)
+    late = await counted.start(
+        graph("{flow: f, nodes: [{kind: lock, name: late, candidate_timeout: 0s}]}")
+    )
+    with pytest.raises(RunFailed):
+        await result_of(late)
+    found = values(metrics)
+    assert found["penstock_locks_opened_total{flow=f}"] == 2
+    assert found["penstock_locks_settled_total{flow=f,state=released}"] == 1
+    assert found["penstock_locks_settled_total{flow=f,state=expired}"] == 1
+    assert found["penstock_lock_candidates_total{flow=f,outcome=denied}"] == 1
+    assert found["penstock_lock_candidates_total{flow=f,outcome=released}"] == 1
+    assert found["penstock_lock_duration_seconds_count{flow=f}"] == 2
 
 
 async def test_retries_are_counted_by_kind(counted: Runtime, metrics: Metrics) -> None:
@@ -252,6 +283,9 @@ def busy() -> Metrics:
     metrics.attempt_ended(run, "a", "http.request", Outcome.COMPLETED, 0.1, None)
     metrics.retried(run, "a", "http.request", 1, 0.1, ERROR)
     metrics.warned(API, "late", {})
+    metrics.lock_opened(run, "ask", "ask")
+    metrics.candidate_decided(run, "ask", "released")
+    metrics.lock_settled(run, "ask", "ask", LockState.RELEASED, 5.0)
     metrics.trigger_failed(API, ERROR)
     metrics.request_done(API, "GET", 200, 0.1, 1, 2)
     metrics.reloaded("default", 1, 0.1, None)

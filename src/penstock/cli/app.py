@@ -85,13 +85,12 @@ class App:
         does not answer.
         """
         from penstock.client import AsyncClient
-        from penstock.client.credentials import Credentials, usual_file
+        from penstock.client.credentials import known_token
         from penstock.client.line import PATIENCE
         from penstock.core.policies import Retry
 
         url, environ = self.host, os.environ if self._environ is None else self._environ
-        if token is None:
-            token = environ.get(TOKEN_VARIABLE, "").strip() or Credentials(usual_file()).token(url)
+        token = known_token(url, environ) if token is None else token
         return AsyncClient(
             url,
             token=token,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,6 +15,7 @@ from penstock.core.problems import Problem, format_path
 from penstock.document.reader import Document
 
 if TYPE_CHECKING:
+    from penstock.engine.flow import Flow
     from penstock.engine.loading import Loader
 
 SOURCES: Final = {"python": "Python", "crew": "CrewAI", "graph": "a document"}
@@ -30,7 +32,7 @@ SOURCES: Final = {"python": "Python", "crew": "CrewAI", "graph": "a document"}
 def validate(app: App, references: tuple[str, ...], *, as_json: bool) -> Exit:
     """Check documents without running them, and show every problem of all of them.
 
-    A FILE may also be a Python flow: module:object or file.py.
+    A FILE may also name Python flows: module:object, a module, or file.py.
     """
     loader = app.loader()
     found = {reference: _check(loader, reference) for reference in references}
@@ -57,12 +59,12 @@ def validate(app: App, references: tuple[str, ...], *, as_json: bool) -> Exit:
 def _check(loader: Loader, reference: str) -> tuple[list[Problem], str]:
     """The problems of a document, and what it holds when there are none."""
     try:
-        if ":" in reference or reference.endswith(".py"):
-            flow = loader.load(reference)
-            return [], f"flow `{flow.name}` ({SOURCES[flow.source]})"
+        if reference.endswith(".py") or not os.path.exists(reference):  # noqa: PTH110 - any text
+            flows = loader.flows_of(reference) or [loader.load(reference)]  # which says what is missing
+            return [], "; ".join(map(_named, flows))
         document = loader.check(reference)
         if not isinstance(document, Document):
-            return [], f"flow `{document.name}` ({SOURCES[document.source]})"
+            return [], _named(document)
     except DocumentError as error:
         return list(error.problems), ""
     except PenstockError as error:
@@ -71,6 +73,10 @@ def _check(loader: Loader, reference: str) -> tuple[list[Problem], str]:
     if document.nodes:
         holds.append(f"{_count(len(document.nodes), 'spec')} of a resident graph")
     return [], "; ".join(holds)
+
+
+def _named(flow: Flow) -> str:
+    return f"flow `{flow.name}` ({SOURCES[flow.source]})"
 
 
 def _count(number: int, noun: str) -> str:

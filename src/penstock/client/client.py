@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from penstock.api import RunView
 from penstock.client.accounts import AccountOperations
 from penstock.client.connection import Connection
+from penstock.client.credentials import known_host, known_token
 from penstock.client.drivers import AsyncDriver, Driver
 from penstock.client.host import HostOperations
 from penstock.client.line import PATIENCE, Line
@@ -57,23 +58,25 @@ class AsyncRemoteRun(RunOperations["AsyncRemoteRun"], Awaited):
 class Client(HostOperations[RemoteRun], AccountOperations, SpecOperations, Blocking):
     """Talks to a host, and blocks meanwhile. Threads may share one.
 
-        with Client("http://127.0.0.1:8370", token="…") as host:
+        with Client("http://127.0.0.1:8370") as host:
             run = host.launch("zen", {"url": "https://api.github.com/zen"})
             for event in run.events():
                 print(event.type)
             print(run.result())
 
-    url: of the host. token: who asks; without one, `login` says it. timeout: seconds for an
-    answer, besides what it may wait on purpose. retry: how often what does no harm twice is sent.
-    ca_file: certificates to trust, as PEM, in place of the usual ones. insecure: trust any.
+    url: of the host; that of PENSTOCK_HOST unless one is given. token: who asks; unless one is
+    given, that of PENSTOCK_TOKEN, or the one that `penstock login` keeps for the host. Without any,
+    `login` says it. timeout: seconds for an answer, besides what it may wait on purpose. retry:
+    how often what does no harm twice is sent. ca_file: certificates to trust, as PEM, in place of
+    the usual ones. insecure: trust any.
     transport, clock: for tests. Raises SettingsError.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str = "",
         *,
-        token: str = "",
+        token: str | None = None,
         timeout: float = 30.0,
         retry: Retry = PATIENCE,
         ca_file: str | Path | None = None,
@@ -81,6 +84,8 @@ class Client(HostOperations[RemoteRun], AccountOperations, SpecOperations, Block
         transport: httpx2.BaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
+        url = url or known_host()
+        token = known_token(url) if token is None else token
         self._connection = Connection(
             url, token=token, timeout=timeout, ca_file=ca_file, insecure=insecure
         )
@@ -118,9 +123,9 @@ class AsyncClient(HostOperations[AsyncRemoteRun], AccountOperations, SpecOperati
 
     def __init__(
         self,
-        url: str,
+        url: str = "",
         *,
-        token: str = "",
+        token: str | None = None,
         timeout: float = 30.0,
         retry: Retry = PATIENCE,
         ca_file: str | Path | None = None,
@@ -128,6 +133,8 @@ class AsyncClient(HostOperations[AsyncRemoteRun], AccountOperations, SpecOperati
         transport: httpx2.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
+        url = url or known_host()
+        token = known_token(url) if token is None else token
         self._connection = Connection(
             url, token=token, timeout=timeout, ca_file=ca_file, insecure=insecure
         )

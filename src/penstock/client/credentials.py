@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from penstock.core.errors import SettingsError
+
+HOST_VARIABLE: Final = "PENSTOCK_HOST"
+TOKEN_VARIABLE: Final = "PENSTOCK_TOKEN"  # noqa: S105 - where one is, and none
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +27,19 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Without the token."""
         return f"Credential(id={self.id!r}, user={self.user!r})"
+
+
+def known_host() -> str:
+    """The host that PENSTOCK_HOST names. Raises SettingsError."""
+    url = os.environ.get(HOST_VARIABLE, "").strip()
+    if not url:
+        raise SettingsError("which host?", remedy=f"give its address, or set {HOST_VARIABLE}")
+    return url
+
+
+def known_token(url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The token for a host: that of PENSTOCK_TOKEN, else the one that `penstock login` has kept."""
+    return environ.get(TOKEN_VARIABLE, "").strip() or Credentials(usual_file()).token(url)
 
 
 def usual_file() -> Path:

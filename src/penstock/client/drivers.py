@@ -36,7 +36,7 @@ class Driver:
         result: T = script.result
         return result
 
-    def iterate(self, items: Items[T]) -> Iterator[T]:
+    def iterate(self, items: Items[T]) -> Generator[T, None, None]:
         """What they find, as it is asked for."""
         return self._take(Script(items))
 
@@ -130,7 +130,7 @@ class AsyncDriver:
         result: T = script.result
         return result
 
-    def iterate(self, items: Items[T]) -> AsyncIterator[T]:
+    def iterate(self, items: Items[T]) -> AsyncGenerator[T, None]:
         """What they find, as it is asked for."""
         return self._take(Script(items))
 

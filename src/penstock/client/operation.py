@@ -2,13 +2,14 @@
 
 A method that is decorated with `operation` is a generator of effects. On a client that blocks,
 calling it gives what the generator returns; on one of an event loop, a coroutine of that. One
-that is decorated with `listing` gives an iterator, or an asynchronous one.
+that is decorated with `listing` gives an iterator, or an asynchronous one; to close it ends what it
+has open.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from penstock.client.effects import Items, Steps
@@ -67,9 +68,11 @@ class listing(Generic[Given, Result]):  # noqa: N801 - a decorator
     @overload
     def __get__(self, client: None, owner: type) -> listing[Given, Result]: ...
     @overload
-    def __get__(self, client: Blocking, owner: type) -> Callable[Given, Iterator[Result]]: ...
+    def __get__(
+        self, client: Blocking, owner: type
+    ) -> Callable[Given, Generator[Result, None, None]]: ...
     @overload
-    def __get__(self, client: Awaited, owner: type) -> Callable[Given, AsyncIterator[Result]]: ...
+    def __get__(self, client: Awaited, owner: type) -> Callable[Given, AsyncGenerator[Result, None]]: ...
     def __get__(self, client: Blocking | Awaited | None, owner: type) -> Any:
         if client is None:
             return self

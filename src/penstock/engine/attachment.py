@@ -94,8 +94,6 @@ def attach(inputs: Mapping[str, Any], *, taken: Iterable[str] = ()) -> Attached:
     names = {name.casefold() for name in taken}
 
     def replaced(value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            return [replaced(item) for item in value]
         if not isinstance(value, Attachment):
             return value
         name = next(
@@ -105,7 +103,11 @@ def attach(inputs: Mapping[str, Any], *, taken: Iterable[str] = ()) -> Attached:
         files[name] = value
         return _refer(name)
 
-    return Attached({name: replaced(value) for name, value in inputs.items()}, files)
+    found = {
+        name: list(map(replaced, value)) if isinstance(value, list | tuple) else replaced(value)
+        for name, value in inputs.items()
+    }
+    return Attached(found, files)
 
 
 def taken_over(source: RunFolder, *, given_only: bool) -> Fill | None:

@@ -296,7 +296,9 @@ class Execution:
             facts = self.journal.redactor.event(facts)
         error = facts.get("error")
         summary = _summary(error.message) if isinstance(error, Error) else ""
-        self.journal.change(state=state, ended=now, wake_at=None, error=summary, locks=0)
+        self.journal.change(state=state, ended=now, wake_at=None, error=summary)
+        if self._away or self.locks.count:
+            self.journal.change(locks=0)
         self.journal.emit(type, "", facts)
         await self.journal.durable()
         self.end = Event(self.journal.seq, now, type, "", facts)

@@ -98,8 +98,9 @@ class LiveRun:
         self.slots = asyncio.Semaphore(parallel) if parallel is not None else None
         self.states: dict[str, dict[str, Payload]] = {} if replay is None else replay.states()
         self.failures: list[Error] = []
-        self.locks = locks or Locks.on_replay(journal, replay)
-        self.locks.run = self
+        self._locks = locks
+        if locks is not None:
+            locks.run = self
         self.busy = 0
         self.unstarted = 0
         self.open_resources = 0
@@ -134,6 +135,19 @@ class LiveRun:
                 remedy="say `durable: true` at its trigger",
             )
         return self._folders.of(self.fid)
+
+    @property
+    def locks(self) -> Locks:
+        """Its locks; made when somebody first wants them, because most processes have none."""
+        if self._locks is None:
+            self._locks = Locks.on_replay(self.journal, self.replay)
+            self._locks.run = self
+        return self._locks
+
+    @property
+    def _is_brought_something(self) -> bool:
+        """Whether a candidate is on its way to a lock that has not begun to decide."""
+        return self._locks is not None and self._locks.undelivered
 
     # --- events -------------------------------------------------------------------
 
@@ -227,7 +241,9 @@ class LiveRun:
 
     def _look_whether_waiting(self) -> None:
         self._looking = False
-        if self.busy or self.unstarted or self.waiting or not self._asleep or self.locks.undelivered:
+        if self.busy or self.unstarted or self.waiting or not self._asleep:
+            return
+        if self._is_brought_something:
             return
         until = self.wake_at
         if until is not None and until - self.clock.now() < WAIT_SECONDS:
@@ -289,7 +305,7 @@ class LiveRun:
             self.open_resources
             or self.limits
             or self.pinned
-            or self.locks.undelivered
+            or self._is_brought_something
             or self.journal.silent
         )
         return idle and not holds

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from penstock.core.locks import LockState
     from penstock.core.payload import Error, Payload
     from penstock.core.states import RunState
     from penstock.engine.redaction import Redactor
@@ -67,6 +68,17 @@ class Observer:
 
     def run_ended(self, run: Subject, outcome: Outcome, seconds: float, error: Error | None) -> None:
         """A run has its end, on disk: told once in its life. seconds: since it started."""
+
+    # --- locks --------------------------------------------------------------------
+
+    def lock_opened(self, run: Subject, name: str, node: str) -> None:
+        """A run waits for somebody: told once in a lock's life."""
+
+    def candidate_decided(self, run: Subject, name: str, outcome: str) -> None:
+        """The flow has released a lock of this name, or denied a candidate for it."""
+
+    def lock_settled(self, run: Subject, name: str, node: str, state: LockState, seconds: float) -> None:
+        """A lock takes no candidates any more. seconds: since it was opened."""
 
     # --- processes and what fires in them -------------------------------------------
 

@@ -153,6 +153,7 @@ class Replay:
         for known in (self._firings, self._children, self._timers):
             for other in [other for other in known if other.startswith(inside)]:
                 del known[other]
+        self._children_begun -= {other for other in self._children_begun if other.startswith(inside)}
 
     def timer(self, name: str) -> float | None:
         """The deadline of a timer that was set, in epoch seconds."""

@@ -107,7 +107,7 @@ class Subscription:
                 return events
             if await self._streams.is_over(self.fid, self._tail, after=self.seq):
                 self.ended = True
-            elif self._tail.news == news and await self._nudged():  # nothing came while we looked
+            elif self._tail.news == news and await self.rest():  # nothing came while we looked
                 return []
         return []
 
@@ -119,8 +119,8 @@ class Subscription:
         """Let `take` return without events, if it waits for some."""
         self.wake(nudged=True)
 
-    async def _nudged(self) -> bool:
-        """Wait until somebody wakes this one, and whether that was without news."""
+    async def rest(self) -> bool:
+        """Wait until there may be something new, and whether this was nudged instead."""
         self._waiter = asyncio.get_running_loop().create_future()
         self._tail.waiting.add(self)
         try:

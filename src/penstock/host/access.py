@@ -43,16 +43,15 @@ _LONGEST_AGENT: Final = 200
 
 
 class Access:
-    """Who may come in to a host. secure: whether clients come by TLS."""
+    """Who may come in to a host. secure: whether all clients come by TLS."""
 
     def __init__(self, auth: Auth, *, secure: bool) -> None:
         self._auth = auth
         self._secure = secure
 
-    @property
-    def cookie(self) -> str:
+    def cookie(self, connection: HTTPConnection) -> str:
         """The name of the session cookie. By TLS it has a prefix that browsers enforce (RFC 6265bis)."""
-        return f"__Host-{COOKIE}" if self._secure else COOKIE
+        return f"__Host-{COOKIE}" if self._by_tls(connection) else COOKIE
 
     async def admit(self, request: Request, operation: Operation) -> Principal:
         """Who asks for an operation.
@@ -94,7 +93,7 @@ class Access:
                 raise _unauthenticated(
                     "this token is none, or not good any more", ', error="invalid_token"'
                 )
-        principal = self._auth.directory.session(connection.cookies.get(self.cookie, ""))
+        principal = self._auth.directory.session(connection.cookies.get(self.cookie(connection), ""))
         if principal is not None and not (_is_websocket(connection) and _is_foreign(connection)):
             return principal
         if demanded and not self._auth.directory.serves_anyone:
@@ -162,18 +161,18 @@ class Access:
 
     async def enter(self, request: Request, issued: Issued) -> tuple[Principal, Headers]:
         """Give a session that was opened to the browser, instead of the one it has."""
-        before = self._auth.directory.session(request.cookies.get(self.cookie, ""))
+        before = self._auth.directory.session(request.cookies.get(self.cookie(request), ""))
         if before is not None:
             await self._auth.logins.logout(before, address=address_of(request))
         principal = self._auth.directory.session(issued.text)
         assert principal is not None, "it was opened a moment ago"
-        return principal, (self._set_cookie(issued),)
+        return principal, (self._set_cookie(request, issued),)
 
     async def log_out(self, request: Request, principal: Principal) -> Headers:
         """End the session; the headers that take it from the browser."""
         if principal.via is Via.SESSION:
             await self._auth.logins.logout(principal, address=address_of(request))
-        return ((("Set-Cookie", f"{self.cookie}=; Max-Age=0; {self._attributes}")),)
+        return (self._cookie_header(request, "", seconds=0),)
 
     def denied(self, connection: HTTPConnection, principal: Principal, why: str) -> None:
         """Have it in the audit trail that somebody was turned away."""
@@ -186,16 +185,19 @@ class Access:
             detail=why,
         )
 
-    def _set_cookie(self, issued: Issued) -> tuple[str, str]:
+    def _set_cookie(self, request: Request, issued: Issued) -> tuple[str, str]:
         token = issued.token
         assert token.kind is TokenKind.SESSION
         assert token.expires is not None
         seconds = round(token.expires - token.created)
-        return "Set-Cookie", f"{self.cookie}={issued.text}; Max-Age={seconds}; {self._attributes}"
+        return self._cookie_header(request, issued.text, seconds=seconds)
 
-    @property
-    def _attributes(self) -> str:
-        return f"Path=/; HttpOnly; SameSite=Lax{'; Secure' if self._secure else ''}"
+    def _cookie_header(self, request: Request, text: str, *, seconds: int) -> tuple[str, str]:
+        attributes = "Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self._by_tls(request) else "")
+        return "Set-Cookie", f"{self.cookie(request)}={text}; Max-Age={seconds}; {attributes}"
+
+    def _by_tls(self, connection: HTTPConnection) -> bool:
+        return self._secure or connection.scope["scheme"] in ("https", "wss")
 
 
 def address_of(connection: HTTPConnection) -> str:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
 from penstock.api.problem import Problem
 from penstock.host.api import description
 from penstock.host.api.routes import routes
+from penstock.host.forwarded import Forwarded
 from penstock.host.page import routes as page
 from penstock.host.problem import answer
 from penstock.server.problem import title
@@ -25,6 +27,7 @@ def application(host: Host) -> Starlette:
     """The ASGI application of a host."""
     return Starlette(
         routes=[*page.routes(host), *description.routes(), *routes(host)],
+        middleware=[Middleware(Forwarded)],
         exception_handlers={HTTPException: _refused},
     )
 

@@ -15,6 +15,7 @@ from penstock.server.outflow import Outflow
 from penstock.server.problem import problem, refusal
 from penstock.server.reading import RequestReader
 from penstock.server.service import LOG, Service
+from penstock.server.streaming import dismiss
 from penstock.server.writing import AnswerWriter
 
 _LINGER_SECONDS: Final = 2.0
@@ -193,7 +194,10 @@ class Connection(asyncio.Protocol):
             response = failure(request, error)
         except asyncio.CancelledError:
             response = problem(503, _ENDED)
-        rest = None if self._lost else self._respond(request, response)
+        if self._lost:
+            self._work(request, _forget(response))
+            return
+        rest = self._respond(request, response)
         if rest is None:
             self._free()
         else:
@@ -355,6 +359,15 @@ class Connection(asyncio.Protocol):
 
     def cut(self) -> None:
         self._transport.abort()  # which is a loss like any other
+
+
+async def _forget(response: Response) -> None:
+    """The client left when the answer had just come: whoever is to go on with it need not."""
+    if isinstance(response, Upgrade):
+        if response.unopened is not None:
+            response.unopened()
+    elif not isinstance(response.body, bytes):
+        await dismiss(response.body)
 
 
 def _go_on() -> None:

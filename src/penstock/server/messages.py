@@ -217,6 +217,7 @@ class Request:
         headers: Headers = (),
         compression: bool = True,
         message_bytes: int = 1 << 20,
+        unopened: Callable[[], object] | None = None,
     ) -> Upgrade:
         """The answer that goes on as a websocket: `converse` is run with it, as a task.
 
@@ -224,9 +225,10 @@ class Request:
         and the error is logged. It is not cancelled when the client leaves: iteration ends,
         and `send` raises ClientGone. subprotocols: those the handler knows, the best first.
         compression: allow permessage-deflate. message_bytes: a larger message closes with 1009.
-        A handshake with mistakes is answered 400 or 426, whatever the handler wants.
+        unopened: called when the client has left before that. A handshake with mistakes is
+        answered 400 or 426, whatever the handler wants.
         """
-        return Upgrade(converse, subprotocols, headers, compression, message_bytes)
+        return Upgrade(converse, subprotocols, headers, compression, message_bytes, unopened)
 
 
 class Response:
@@ -254,7 +256,7 @@ class Response:
 class Upgrade(Response):
     """The answer that `Request.upgrade_websocket` makes."""
 
-    __slots__ = ("compression", "converse", "message_bytes", "subprotocols")
+    __slots__ = ("compression", "converse", "message_bytes", "subprotocols", "unopened")
 
     def __init__(
         self,
@@ -263,9 +265,11 @@ class Upgrade(Response):
         headers: Headers,
         compression: bool,
         message_bytes: int,
+        unopened: Callable[[], object] | None,
     ) -> None:
         super().__init__(101, headers)
         self.converse = converse
+        self.unopened = unopened
         self.subprotocols = subprotocols
         self.compression = compression
         self.message_bytes = message_bytes

@@ -26,6 +26,7 @@ def families_of(metrics: Metrics) -> tuple[Family, ...]:
             lambda: {(__version__, platform.python_version()): 1},
         ),
         *_of_runs(metrics),
+        *_of_locks(metrics),
         *_of_processes(metrics),
         *_of_nodes(metrics),
         *_of_http(metrics),
@@ -55,6 +56,36 @@ def _of_runs(metrics: Metrics) -> tuple[Family, ...]:
             "From the start of a run to its end, whatever happened in between.",
             flow,
             metrics.run_durations,
+        ),
+    )
+
+
+def _of_locks(metrics: Metrics) -> tuple[Family, ...]:
+    flow = ("flow",)
+    return (
+        _counter(
+            "penstock_locks_opened_total",
+            "Locks at which runs began to wait for somebody.",
+            flow,
+            metrics.locks_opened,
+        ),
+        _counter(
+            "penstock_locks_settled_total",
+            "Locks that take no candidates any more; state is released, expired or closed.",
+            ("flow", "state"),
+            metrics.locks_settled,
+        ),
+        _histogram(
+            "penstock_lock_duration_seconds",
+            "From the opening of a lock until it took no candidates any more.",
+            flow,
+            metrics.lock_durations,
+        ),
+        _counter(
+            "penstock_lock_candidates_total",
+            "Candidates that flows decided about; outcome is released or denied.",
+            ("flow", "outcome"),
+            metrics.candidates,
         ),
     )
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.events import EventType
+from penstock.core.locks import LockState
 from penstock.core.states import RunState
 from penstock.engine.observer import Observer, Outcome, Subject
 from penstock.telemetry.log_output import FIELDS
@@ -57,6 +58,17 @@ class Log(Observer):
         if self._run.isEnabledFor(level):
             facts = _of_run(run) | _took(seconds) | _why(error)
             _tell(self._run, level, f"run {outcome}", facts)
+
+    # --- locks --------------------------------------------------------------------
+
+    def lock_opened(self, run: Subject, name: str, node: str) -> None:
+        if self._run.isEnabledFor(logging.INFO):
+            _tell(self._run, logging.INFO, "lock opened", _of_lock(run, name, node))
+
+    def lock_settled(self, run: Subject, name: str, node: str, state: LockState, seconds: float) -> None:
+        level = logging.WARNING if state is LockState.EXPIRED else logging.INFO
+        if self._run.isEnabledFor(level):
+            _tell(self._run, level, f"lock {state}", _of_lock(run, name, node) | _took(seconds))
 
     # --- processes and what fires in them -------------------------------------------
 
@@ -206,6 +218,10 @@ def _level(outcome: Outcome) -> int:
 
 def _of_run(run: Subject) -> dict[str, Any]:
     return {"namespace": run.namespace, "flow": run.name, "process": run.fid, "fid": run.fid}
+
+
+def _of_lock(run: Subject, name: str, node: str) -> dict[str, Any]:
+    return _of_run(run) | {"lock": name} | ({"node": node} if node else {})
 
 
 def _of_process(process: Subject) -> dict[str, Any]:

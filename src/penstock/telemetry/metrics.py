@@ -24,6 +24,7 @@ from penstock.telemetry.instruments import (
 )
 
 if TYPE_CHECKING:
+    from penstock.core.locks import LockState
     from penstock.core.payload import Error
 
 _METHODS: Final = frozenset(
@@ -98,6 +99,10 @@ class Metrics(Observer):
         self.runs_ended = Counts()
         self.runs_resident = Counts()
         self.run_durations = Durations(LONG)
+        self.locks_opened = Counts()
+        self.locks_settled = Counts()
+        self.lock_durations = Durations(LONG)
+        self.candidates = Counts()
         self.processes: dict[Labels, Processes] = {}
         self.attempts = Counts()
         self.attempt_durations = Durations(QUICK)
@@ -127,6 +132,18 @@ class Metrics(Observer):
     def run_ended(self, run: Subject, outcome: Outcome, seconds: float, error: Error | None) -> None:
         self.runs_ended.add(run.name, outcome)
         self.run_durations.add(seconds, run.name)
+
+    # --- locks --------------------------------------------------------------------
+
+    def lock_opened(self, run: Subject, name: str, node: str) -> None:
+        self.locks_opened.add(run.name)
+
+    def candidate_decided(self, run: Subject, name: str, outcome: str) -> None:
+        self.candidates.add(run.name, outcome)
+
+    def lock_settled(self, run: Subject, name: str, node: str, state: LockState, seconds: float) -> None:
+        self.locks_settled.add(run.name, state)
+        self.lock_durations.add(seconds, run.name)
 
     # --- processes and what fires in them -------------------------------------------
 

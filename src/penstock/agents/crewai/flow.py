@@ -21,14 +21,14 @@ from penstock.engine.strand import Context
 _SECRET_ENDINGS: Final = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_ACCESS_KEY")
 """What the names of environment variables end with whose values nobody may see."""
 
-SHORTEST_KEY: Final = 8
+_SHORTEST_KEY: Final = 8
 """Characters of the shortest key that is masked: `none` and `test` are words of every text."""
 
 Make = Callable[[], Any]
 """Gives a crew or flow of the framework that no other run uses. Raises SettingsError."""
 
 
-def let_go(_: Any) -> None:
+def _let_go(_: Any) -> None:
     """Leave what was made to its makers, who may share parts of it."""
 
 
@@ -54,7 +54,7 @@ class CrewFlow(Program):
         author: str = "",
         tags: tuple[str, ...] = (),
         settings: Settings | None = None,
-        release: Callable[[Any], None] = let_go,
+        release: Callable[[Any], None] = _let_go,
     ) -> None:
         self._make = make
         self._release = release
@@ -154,11 +154,11 @@ def _keys(crew: Any) -> Iterator[str]:
     """The keys that the models of a crew were made with."""
     for model in models_of(crew):
         key = getattr(model, "api_key", None)
-        if isinstance(key, str) and len(key) >= SHORTEST_KEY:
+        if isinstance(key, str) and len(key) >= _SHORTEST_KEY:
             yield key
 
 
 def _secrets_of_environment() -> Iterator[str]:
     for name, value in os.environ.items():
-        if name.upper().endswith(_SECRET_ENDINGS) and len(value) >= SHORTEST_KEY:
+        if name.upper().endswith(_SECRET_ENDINGS) and len(value) >= _SHORTEST_KEY:
             yield value

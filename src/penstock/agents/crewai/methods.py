@@ -199,8 +199,16 @@ def _is_plain(value: Any) -> bool:
 
 
 def _revived(value: Payload, model: str) -> Any:
-    kind = _model(model) if model else None
-    return value if kind is None else kind.model_validate(value)
+    """The value that was kept. Raises PayloadError when its model is no longer there."""
+    if not model:
+        return value
+    kind = _model(model)
+    if kind is None:
+        raise PayloadError(
+            f"a result of this run was a `{model}`, which is no longer there",
+            remedy="put it back, or start a new run",
+        )
+    return kind.model_validate(value)
 
 
 def _model(reference: str) -> Any:

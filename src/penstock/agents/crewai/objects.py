@@ -51,7 +51,8 @@ def _maker(item: Any, reference: str) -> Make:
         needed = [
             parameter.name
             for parameter in inspect.signature(item).parameters.values()
-            if parameter.default is parameter.empty and parameter.kind not in (2, 4)
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         ]
         if needed:
             raise SettingsError(

@@ -50,7 +50,9 @@ class CrewReader:
         return flow_of_object(item, reference)
 
     def reads(self, data: Any) -> bool:
-        return isinstance(data, dict) and ("crew" in data or {"agents", "tasks"} <= data.keys())
+        if not isinstance(data, dict) or data.keys() & {"flow", "kind", "nodes"}:
+            return False
+        return "crew" in data or {"agents", "tasks"} <= data.keys()
 
     def of_document(self, source: Source) -> CrewFlow:
         from penstock.agents.crewai.building import flow_of_document

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import click
+
 if TYPE_CHECKING:
     from penstock.cli.app import App
     from penstock.cli.exits import Exit
+    from penstock.core.store import RunRow
 
 
 class Wanted(NamedTuple):
@@ -72,3 +75,11 @@ def conductor(app: App) -> Conductor:
     from penstock.cli.conducting.here import Here
 
     return Here(app)
+
+
+def refuse_ended(row: RunRow) -> None:
+    """Raise click.UsageError for a run with which nobody can go on."""
+    if row.state.terminal:
+        raise click.UsageError(
+            f"run {row.fid} is {row.state}; `penstock runs retry {row.fid}` runs it again"
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.conducting.conductor import refuse_ended
 from penstock.cli.conducting.strangers import warn_of_strangers
 from penstock.cli.exits import Exit
 from penstock.cli.foreground import run_in_foreground
@@ -110,10 +111,7 @@ class Here:
         try:
             if fid is not None:
                 row = await find_run(store, fid)
-                if row.state.terminal:
-                    raise click.UsageError(
-                        f"run {row.fid} is {row.state}; `penstock runs retry {row.fid}` runs it again"
-                    )
+                refuse_ended(row)
                 return row.fid
             found = await orphans(store)
         finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.conducting.conductor import refuse_ended
 from penstock.cli.conducting.strangers import warn_of_strangers
 from penstock.cli.execution import follow, report, views
 from penstock.cli.exits import Exit
@@ -75,6 +76,7 @@ class There:
 
         async def begin(client: AsyncClient) -> AsyncRemoteRun:
             row = await find_run(HostRuns(client), fid)
+            refuse_ended(row)
             run = client.run(row.fid)
             await run.resume()
             return run

@@ -71,6 +71,11 @@ class Locks:
         """Whether there is a candidate that the flow has not begun to look at."""
         return bool(self._untaken or self._words)
 
+    @property
+    def count(self) -> int:
+        """How many locks take candidates here."""
+        return sum(lock.open for lock in self._locks.values())
+
     def find(self, lid: str) -> LockRecord | None:
         """A lock that takes candidates here."""
         lock = self._locks.get(lid)
@@ -168,6 +173,8 @@ class Locks:
         self._journal.emit(EventType.LOCK_OPENED, lock.node, facts)
         self._locks[lock.lid] = lock
         self._count()
+        if self.run is not None and self.run.observer is not None:
+            self.run.observer.lock_opened(self.run.subject, lock.name, lock.node)
         self._probe("lock.opened")
         return lock
 
@@ -208,6 +215,7 @@ class Locks:
             reasons = [{"detail": each.detail, "pointer": each.pointer} for each in record.reasons]
             facts = {"lock": lock.lid, "id": record.id, "reasons": reasons}
             self._journal.emit(EventType.LOCK_DENIED, lock.node, facts)
+            self._tell_decided(lock, DENIED)
             self._probe("lock.decided")
             return
         if self._journal.closed:  # the run is being put aside: it decides again when it is back
@@ -215,15 +223,24 @@ class Locks:
         record.outcome, lock.answer = RELEASED, answer
         facts = {"id": record.id, "value": answer, "by": record.by}
         self._finish(lock, LockState.RELEASED, EventType.LOCK_RELEASED, **facts)
+        self._tell_decided(lock, RELEASED)
         self._probe("lock.decided")
 
     def _finish(self, lock: LockRecord, state: LockState, type: str, **facts: Any) -> None:  # noqa: A002
-        lock.settle(state, self._journal.now())
+        now = self._journal.now()
+        lock.settle(state, now)
         self._journal.emit(type, lock.node, {"lock": lock.lid, **facts})
         self._count()
+        run = self.run
+        if run is not None and run.observer is not None:
+            run.observer.lock_settled(run.subject, lock.name, lock.node, state, now - lock.opened)
+
+    def _tell_decided(self, lock: LockRecord, outcome: str) -> None:
+        if self.run is not None and self.run.observer is not None:
+            self.run.observer.candidate_decided(self.run.subject, lock.name, outcome)
 
     def _count(self) -> None:
-        self._journal.change(locks=sum(lock.open for lock in self._locks.values()))
+        self._journal.change(locks=self.count)
 
     def _probe(self, point: str) -> None:
         if self.run is not None:

@@ -73,8 +73,9 @@ class History:
         self.completed.pop(event.node, None)
 
     def _forget_inside(self, name: str) -> None:
+        """What a child process is called with stays: not every stream says it again."""
         inside = (f"{name}[", f"{name}/")
-        for known in (self.began, self.ended, self.calls, self.completed):
+        for known in (self.began, self.ended, self.completed):
             for other in [other for other in known if other.startswith(inside)]:
                 del known[other]
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,6 +183,7 @@ class _Teller(Observer):
 
     def __init__(self, send: Callable[[Report], None]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._send = send
 
     def said(
@@ -193,7 +195,11 @@ class _Teller(Observer):
         redactor: Redactor | None,
     ) -> None:
         shown: dict[str, Any] = dict(data) if redactor is None else redactor.event(dict(data))
-        self._loop.call_soon_threadsafe(self._send, Said(pack_facts([(type, node, shown)])))
+        said = Said(pack_facts([(type, node, shown)]))
+        if threading.get_ident() == self._thread:
+            self._send(said)
+        else:
+            self._loop.call_soon_threadsafe(self._send, said)
 
 
 def _finish_output(mark: bytes) -> None:

@@ -30,6 +30,7 @@ _COMMON_ERRORS: Final[Mapping[int, str]] = {
 
 TAGS: Final[Mapping[str, str]] = {
     "flows": "What the host serves, and launching it.",
+    "forms": "What people are asked with.",
     "runs": "What became of a launch, and what to do about it.",
     "events": "The stream of a run, while it runs and afterwards.",
     "locks": "What runs wait for, and answering it.",

@@ -70,7 +70,7 @@ async def change_password(call: Call, body: NewPassword) -> None:
     await tell(call, Act.USER_CHANGE, f"user:{user.name}", "password")
 
 
-@session.get("/tokens", errors=_KNOWN)
+@session.get("/tokens", errors={**_KNOWN, 422: "There is no such user."})
 async def list_tokens(call: Call, query: TokensQuery) -> Page[TokenView]:
     """List tokens and sessions, the newest first; never the secrets."""
     owner = _owner(call, query.user)

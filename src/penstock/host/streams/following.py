@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from penstock.core.errors import PenstockError, RunSuspended, StoreError
 from penstock.host.streams.filter import Filter
 from penstock.host.streams.pulse import Pulse
 from penstock.host.streams.transcript import Transcript
@@ -68,16 +69,27 @@ class Following:
     async def take(self) -> list[Event]:
         """The next events that are wanted, as soon as there are any.
 
-        None when there is no more to take, and when nothing happened for long. Raises
-        RunSuspended when the runtime closes first, and StoreError.
+        None when there is no more to take, and when nothing happened for long. Raises StoreError.
         """
         while not self.done:
-            events = await self._subscription.take()
+            events = await self._next()
             wanted = self.wanted.select(events)
             if wanted:
                 self._quiet = False
             if wanted or not events:
                 return wanted
+        return []
+
+    async def _next(self) -> list[Event]:
+        try:
+            return await self._subscription.take()
+        except StoreError:
+            raise
+        except RunSuspended:
+            self._stopped = True
+        except PenstockError:
+            # The run cannot go on, which its row tells; but somebody may help it to.
+            await self._subscription.rest()
         return []
 
     def beat(self) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from starlette.websockets import WebSocketDisconnect
+
+from penstock.core.errors import StoreError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -14,11 +17,14 @@ if TYPE_CHECKING:
 
     from penstock.host.streams.following import Following
 
+LOG: Final = logging.getLogger("penstock.host")
+
 EOF: Final = '{"type":"eof"}'
 
 _DONE: Final = 1000
 _GOING_AWAY: Final = 1001
 _NO_RIGHT: Final = 1008
+_TRY_LATER: Final = 1013
 
 
 async def talk(socket: WebSocket, entering: AbstractContextManager[Following]) -> None:
@@ -33,6 +39,9 @@ async def talk(socket: WebSocket, entering: AbstractContextManager[Following]) -
             await _send(socket, following)
         except WebSocketDisconnect:
             return
+        except StoreError as error:
+            LOG.warning("a websocket of events is closed: %s", error)
+            await socket.close(_TRY_LATER)
         finally:
             listening.cancel()
             await asyncio.wait([listening])
@@ -44,9 +53,7 @@ async def _send(socket: WebSocket, following: Following) -> None:
             await socket.send_text(following.transcript.json(event).decode())
     if following.over:
         await socket.send_text(EOF)
-    await socket.close(
-        _DONE if following.reached else _GOING_AWAY if following.stands() else _NO_RIGHT
-    )
+    await socket.close(_DONE if following.reached else _GOING_AWAY if following.stands() else _NO_RIGHT)
 
 
 async def _listen(socket: WebSocket, following: Following) -> None:

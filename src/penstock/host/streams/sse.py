@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
+from penstock.core.errors import StoreError
 from penstock.server.asgi.words import CHUNKS
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from penstock.host.streams.following import Following
+
+LOG: Final = logging.getLogger("penstock.host")
 
 MEDIA_TYPE: Final = "text/event-stream"
 
@@ -40,7 +44,11 @@ async def frames(entering: AbstractContextManager[Following]) -> AsyncIterator[b
         yield RETRY
         whole = following.wanted.lets_all
         while not following.done:
-            events = await following.take()
+            try:
+                events = await following.take()
+            except StoreError as error:
+                LOG.warning("a stream is cut: %s", error)
+                return
             if events:
                 yield following.transcript.frames(events, whole=whole)
             elif not following.done:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.core.errors import RequestRefused
@@ -29,7 +29,7 @@ class Measured:
 
     def __call__(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         began = self._monotonic()
-        response: Response | Coroutine[Any, Any, Response] | None = None
+        response: Response | Awaitable[Response] | None = None
         status = 500
         try:
             response = self._handler(request)
@@ -44,9 +44,7 @@ class Measured:
         self._tell(request, response.status, began, response)
         return response
 
-    async def _later(
-        self, request: Request, coming: Coroutine[Any, Any, Response], began: float
-    ) -> Response:
+    async def _later(self, request: Request, coming: Awaitable[Response], began: float) -> Response:
         response: Response | None = None
         status = 500
         self._observer.requests_open(self._subject, 1)

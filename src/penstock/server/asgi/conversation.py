@@ -88,7 +88,10 @@ class AsgiConversation:
                 Head(101, headers)  # raises ValueError where they cannot be sent
                 self.answer.set_result(
                     self._request.upgrade_websocket(
-                        self.converse, subprotocols=[chosen] if chosen else (), headers=headers
+                        self.converse,
+                        subprotocols=[chosen] if chosen else (),
+                        headers=headers,
+                        unopened=self._leave,
                     )
                 )
                 self._socket = await self._opened
@@ -131,7 +134,12 @@ class AsgiConversation:
             LOG.debug("the websocket at %s was left, which ended its handler", where, exc_info=error)
 
     def _settled(self, answer: asyncio.Future[Response]) -> None:
-        if answer.cancelled() and self._task is not None:
+        if answer.cancelled():
+            self._leave()
+
+    def _leave(self) -> None:
+        """The client left before the websocket was open."""
+        if self._task is not None:
             self._task.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -60,7 +60,7 @@ class Lifespan:
             # Such an application says so by raising, or by leaving; the standard wants it served.
             LOG.debug("the application takes no part in a lifespan", exc_info=error)
             self._started.set_result(None)
-        elif error is not None and not self._stopped.done():
+        elif error is not None and not self._stopped.done() and self._started.exception() is None:
             LOG.error("the application failed in its lifespan", exc_info=error)
         if not self._stopped.done():
             self._stopped.set_result(None)
