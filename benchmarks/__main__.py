@@ -13,7 +13,7 @@ import sys
 
 from benchmarks.figure import Figure, keep, table
 
-ALL = ("startup", "graphs", "durable", "memory", "http_server", "http_graph", "streams")
+ALL = ("startup", "graphs", "durable", "memory", "http_server", "http_graph", "streams", "host_launch")
 
 
 def main() -> int:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.figure import Figure
 from penstock import Context, Runtime, flow
+from penstock.engine.collector import settle
 from penstock.testing.postgres import PostgresServer
 
 RUNS, STEPS, SEQUENTIAL = 1_000, 10, 1_000
@@ -117,7 +121,24 @@ async def _concurrent_rate(runtime: Runtime) -> float:
     return RUNS * STEPS / (time.perf_counter() - began)
 
 
+@contextmanager
+def settled() -> Iterator[None]:
+    """The collector as it is in a process that serves, such as that of `penstock serve`."""
+    before = gc.get_threshold()
+    settle()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+
+
 async def measure() -> list[Figure]:
+    with settled():
+        return await _measure()
+
+
+async def _measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         async with Runtime(f"sqlite:///{place / 'penstock.db'}") as runtime:

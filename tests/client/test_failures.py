@@ -79,6 +79,13 @@ def test_an_error_of_something_before_the_host_is_told_by_its_status(body: bytes
         assert found.message == "the host answered 502"
 
 
+def test_an_address_that_has_moved_is_told_and_not_followed() -> None:
+    moved = Answer(301, httpx2.Headers({"location": "https://host.test/api/v1/flows"}))
+    found = failure_of(problem_of(moved))
+    assert "the host answered 301" in str(found)
+    assert "https://host.test/api/v1/flows" in found.remedy
+
+
 async def test_inputs_that_do_not_fit_are_named_with_their_places(host: FakeHost, client: Any) -> None:
     text = "the inputs do not fit flow `shop`:\n  - `price`: 9 is greater than 5"
     host.answers("POST", "/flows/shop/runs", problem(422, text, kind="input-error", errors=WRONG))

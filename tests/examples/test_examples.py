@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.agents.model_server import Model, serving
+from tests.host.process import HostProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +99,13 @@ def test_example_gives_its_result(example: str, tmp_path: Path) -> None:
     assert result_of(example, folder=tmp_path) == RESULTS[example]
 
 
+def test_a_run_is_given_a_file_and_leaves_one(tmp_path: Path) -> None:
+    (tmp_path / "sea.txt").write_text("The sea, the sea, and a ship.")
+    assert result_of("words.yaml", "--set", "text=sea.txt", folder=tmp_path) == "2 the"
+    penstock("runs", "files", "--save", "out/words.txt", folder=tmp_path)
+    assert (tmp_path / "words.txt").read_text().split()[:4] == ["2", "the", "2", "sea"]
+
+
 def test_large_order_takes_the_other_branch(tmp_path: Path) -> None:
     assert result_of("branches.yaml", "--set", "amount=250", folder=tmp_path).endswith("needs a review")
 
@@ -169,6 +177,23 @@ def test_two_people_sign(tmp_path: Path) -> None:
     assert result == {"transferred": 500, "signed": ["Ada", "Grace"]}
 
 
+def test_a_program_answers_a_lock_on_a_host(tmp_path: Path) -> None:
+    with HostProcess(tmp_path, "--flows", str(EXAMPLES / "approval.yaml")) as host:
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / "use_a_host.py")],
+            env=os.environ | {"PENSTOCK_HOST": host.url, "PENSTOCK_TOKEN": host.token},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    lines = done.stdout.splitlines()
+    assert lines[0] == "run.started "
+    assert "  denied: more than 100 needs a reason" in lines
+    assert lines[-1] == "paid"
+
+
 @pytest.mark.slow
 def test_the_crew_asks_whatever_model_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -194,6 +219,7 @@ def test_every_example_is_run_by_a_test_and_listed() -> None:
         "pipeline.json",
         "custom_kind.py",
         "custom_kind.yaml",
+        "use_a_host.py",
     }
     files = {path.name for path in EXAMPLES.iterdir() if path.suffix in {".json", ".py", ".yaml"}}
     listed = set(re.findall(r"^\| `([^`]+)`", (EXAMPLES / "README.md").read_text("utf-8"), re.MULTILINE))

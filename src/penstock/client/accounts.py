@@ -40,10 +40,10 @@ class AccountOperations:
 
     @operation
     def login(self, name: str, password: str) -> Steps[SessionView]:
-        """Open a session, with which this client goes on. Raises Unauthorized."""
+        """Open a session, with which this client goes on, token or no. Raises Unauthorized."""
         body = Login(name=name, password=password)
         view = yield from self._line.fetch(SessionView, post("session", body=body))
-        self._connection.csrf = view.csrf_token
+        self._connection.token, self._connection.csrf = "", view.csrf_token
         return view
 
     @operation

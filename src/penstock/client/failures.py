@@ -25,7 +25,13 @@ def problem_of(answer: Answer) -> Problem:
             return msgspec.json.decode(answer.body, type=Problem)
         except msgspec.MsgspecError:
             pass  # then it is as if it had said nothing
-    return Problem(title="", status=answer.status, detail=f"the host answered {answer.status}")
+    onward = answer.headers.get("location", "")
+    return Problem(
+        title="",
+        status=answer.status,
+        detail=f"the host answered {answer.status}",
+        remedy=f"it sends one on to {onward}: is that its address?" if onward else "",
+    )
 
 
 def failure_of(problem: Problem) -> errors.PenstockError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 from typing import Any
 
 import pytest
@@ -127,6 +128,29 @@ def test_malformed_json_is_refused_with_its_place(data: bytes, said: str) -> Non
 
     assert status == 400
     assert said in message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 400 + b"]" * 400,
+        b'{"a":' * 400 + b"0" + b"}" * 400,
+        b'{"a":[' * 200 + b"]}" * 200,
+        b"[" + b"[{}]," * 5_000 + b"0]",
+        b'["' + b"[{" * 5_000 + b'"]',
+    ],
+)
+def test_json_may_be_wide_and_400_deep(data: bytes) -> None:
+    assert decode_body(data, "application/json") == json.loads(data)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[0,{"a":1,"b":'])
+def test_json_that_is_a_level_deeper_is_refused(opening: bytes) -> None:
+    closing = opening.translate(bytes.maketrans(b"[{", b"]}"), b'"ab:01,')[::-1]
+    levels = 402 // len(closing) if len(closing) > 1 else 401
+    status, message = refused(opening * levels + b"0" + closing * levels, "application/json")
+    assert status == 400
+    assert "nested too deeply: at most 400" in message
 
 
 def test_a_form_becomes_a_mapping() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from penstock.core.errors import RequestRefused
 from penstock.core.json_text import JsonError, parse_json
@@ -13,6 +13,10 @@ from penstock.kinds.http.media_type import FORM, MULTIPART, essence, is_json
 
 if TYPE_CHECKING:
     from penstock.server.messages import Request
+
+
+JSON_DEPTH: Final = 400
+"""So deep may a body of JSON be nested: every kind that looks at it gets along with that."""
 
 
 def payload_of(request: Request, body: bytes) -> dict[str, Payload]:
@@ -53,7 +57,7 @@ def decode_body(data: bytes, content_type: str) -> Payload:
     kind = essence(content_type)
     if is_json(kind):
         try:
-            return parse_json(data)
+            return parse_json(data, depth=JSON_DEPTH)
         except JsonError as error:
             raise RequestRefused(400, f"the body is not JSON: {error}") from error
     if kind == FORM:
