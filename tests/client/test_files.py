@@ -32,6 +32,7 @@ class Tus:
 
     def create(self, request: httpx2.Request) -> httpx2.Response:
         assert request.headers["tus-resumable"] == "1.0.0"
+        self.taken = b""
         pairs = (pair.split(" ") for pair in request.headers["upload-metadata"].split(","))
         self.facts = {key: b64decode(text).decode() for key, text in pairs}
         self.facts["length"] = request.headers["upload-length"]
@@ -113,6 +114,15 @@ async def test_a_launch_uploads_the_files_it_is_given(
     await had(client.launch("sum", {"column": 1}, files={"table": tmp_path / "a.csv"}))
     assert tus.taken == b"1,2\n"
     assert json.loads(host.last.content) == {"inputs": {"column": 1, "table": "upload:u1"}}
+
+
+async def test_a_candidate_has_the_files_it_is_given(host: FakeHost, client: Any) -> None:
+    tus = Tus(host)
+    decided = answer({"outcome": "released", "lid": "l1", "fid": "f1"})
+    host.answers("POST", "/runs/f1/lock/l1/candidate", decided)
+    await had(client.run("f1").submit("l1", {"ok": True}, files={"scans": [b"one", b"two"]}))
+    assert tus.taken == b"two"
+    assert json.loads(host.last.content) == {"ok": True, "scans": ["upload:u1", "upload:u1"]}
 
 
 async def test_the_files_of_a_run_are_listed(host: FakeHost, client: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -12,10 +13,13 @@ from tests.client.conftest import AT_ONCE, URL, had
 from tests.client.fake_host import EOF, Cut, FakeHost, answer, events, problem, sent
 
 from penstock.client import AsyncClient, Client
-from penstock.client.following import event_of
+from penstock.client.effects import Answer, Next, Open, Pause
+from penstock.client.following import event_of, follow
+from penstock.client.line import Line
 from penstock.core.errors import HostAway, HostError, RunCancelled, RunFailed, RunNotFound, RunTimeout
 from penstock.core.events import Event
 from penstock.core.payload import Error
+from penstock.testing.clock import FakeClock
 
 RESULT = "/runs/f1/result"
 EVENTS = "/runs/f1/events"
@@ -60,10 +64,24 @@ async def test_an_event_that_comes_again_is_not_told_again(host: FakeHost, clien
 
 
 async def test_a_stream_that_never_gets_on_is_given_up(host: FakeHost, client: Any) -> None:
-    host.answers("GET", EVENTS, lambda _: events(b": nothing\n\n", cut=True))
+    host.answers("GET", EVENTS, lambda _: events(b"retry: 1000\n\n: nothing\n\n", cut=True))
     with pytest.raises(HostAway, match="again and again"):
         await had(client.run("f1").events())
     assert len(host.asked) == AT_ONCE.attempts
+
+
+def test_a_stream_that_stood_for_long_was_no_failure() -> None:
+    clock = FakeClock()
+    steps = follow(Line(retry=AT_ONCE, clock=clock), "f1", after=0, types=("run.completed",), node="")
+    for _ in range(3 * AT_ONCE.attempts):
+        assert isinstance(next(steps), Open)
+        assert isinstance(steps.send(Answer(200, {})), Next)
+        clock.advance(3600)
+        assert isinstance(steps.throw(HostAway("the host was started anew")), Pause)
+    assert isinstance(next(steps), Open)
+    assert isinstance(steps.send(Answer(200, {})), Next)
+    with pytest.raises(StopIteration):
+        steps.send(SimpleNamespace(event="eof", data="{}"))
 
 
 async def test_a_run_that_is_not_there_has_no_stream(host: FakeHost, client: Any) -> None:

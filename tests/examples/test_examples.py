@@ -212,6 +212,7 @@ def test_every_example_is_run_by_a_test_and_listed() -> None:
         "api.yaml",
         "approval.py",
         "approval.yaml",
+        "words.yaml",
         "crew.yaml",
         "orders.yaml",
         "report.yaml",

@@ -21,6 +21,7 @@ LOG: Final = logging.getLogger("penstock.auth")
 KEPT_BACK: Final = 10_000
 """How many entries wait at most until the store takes them."""
 
+SELDOM_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 1.0
 _LONGEST: Final = 500
 
@@ -83,19 +84,38 @@ class Trail:
         self._clock = clock
         self._noted: list[AuditEntry] = []
         self._left_out = 0
+        self._told: dict[tuple[str, ...], float] = {}
         self._news = asyncio.Event()
 
     async def record(self, act: Act, **facts: Unpack[Facts]) -> None:
         """Write one entry. Raises StoreError."""
         await self._store.record_audit([self._entry(act, **facts)])
 
-    def note(self, act: Act, **facts: Unpack[Facts]) -> None:
-        """Have an entry written soon. When the store is away for long, the newest are left out."""
+    def note(self, act: Act, *, seldom: str = "", **facts: Unpack[Facts]) -> None:
+        """Have an entry written soon. When the store is away for long, the newest are left out.
+
+        seldom: of entries of which this and the address are the same, one a minute is enough:
+        nobody is to fill the store by being turned away.
+        """
+        if seldom and self._is_told((act, facts.get("address", ""), seldom)):
+            return
         if len(self._noted) >= KEPT_BACK:
             self._left_out += 1
             return
         self._noted.append(self._entry(act, **facts))
         self._news.set()
+
+    def _is_told(self, key: tuple[str, ...]) -> bool:
+        """Whether there was such an entry lately. If not, there is one now."""
+        now = self._clock.monotonic()
+        told = self._told.get(key)
+        if told is not None and now - told < SELDOM_SECONDS:
+            return True
+        self._told.pop(key, None)
+        self._told[key] = now
+        if len(self._told) > KEPT_BACK:  # the oldest goes
+            del self._told[next(iter(self._told))]
+        return False
 
     async def keep(self) -> None:
         """Write what is noted, as it comes, until this is cancelled; then write what is left."""

@@ -113,7 +113,7 @@ class Directory:
         launcher: who launched the run, empty for nobody; None: it is about the flow itself.
         Whoever launched a run may operate it.
         """
-        if not principal.ceiling.includes(permission):
+        if not principal.ceiling.includes(permission) or self._is_out(principal):
             return False
         rights = self.rights(principal)
         if launcher is None:
@@ -153,14 +153,19 @@ class Directory:
 
     def rights(self, principal: Principal) -> Rights:
         """What somebody may do here, whatever they have shown."""
+        if self._is_out(principal):
+            return NOTHING
         known = self._rights.get(principal.id)
         if known is None:
             user = self.picture.get(User, principal.id)
-            if principal.known and (user is None or not user.active):
-                return NOTHING
             known = self.picture.rights(user, namespace=self.namespace)
             self._rights[principal.id] = known
         return known
+
+    def id_of(self, name: str) -> str:
+        """The id of the user of this name; the text itself, where there is none, may be one."""
+        user = self.picture.named(User, name.lower())
+        return user.id if user else name
 
     def name_of(self, id_: str) -> str:
         """The name of a user, such as the launcher of a run; the id of one who is gone."""
@@ -196,6 +201,13 @@ class Directory:
                 until=None if proved_once or proved_by is None else proved_by.expires,
             )
         return known
+
+    def _is_out(self, principal: Principal) -> bool:
+        """Whether somebody who was known when they came is none of us any more."""
+        if not principal.known:
+            return False
+        user = self.picture.get(User, principal.id)
+        return user is None or not user.active
 
     def _owner(self, token: Token) -> User | None:
         """Whose a token is; None when it is over, or they are out."""

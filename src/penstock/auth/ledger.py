@@ -38,6 +38,11 @@ class Ledger:
         """The time, in epoch seconds."""
         return self._clock.now()
 
+    @property
+    def picture(self) -> Picture:
+        """What this process knows, which may be a few milliseconds old."""
+        return self._directory.picture
+
     async def now(self) -> Picture:
         """What the store holds now. Raises StoreError."""
         return await Picture.of(self._store)

@@ -98,10 +98,13 @@ class Logins:
         await self._refuse_hasty(name, address)
         # Counted before it is known, so that attempts at the same time do not slip through.
         self._attempts.failed(name, address)
+        before = self._directory.picture.named(User, name)
+        fits = await self._passwords.fits(before.password if before else "", password)
+        # That took a while, in which the password may have become another one.
         user = self._directory.picture.named(User, name)
-        fits = await self._passwords.fits(user.password if user else "", password)
-        if user is None or not fits or not user.active:
-            await self._refused(name, address, "not active" if user and fits else "wrong")
+        right = before is not None and user is not None and user.password == before.password and fits
+        if user is None or not right or not user.active:
+            await self._refused(name, address, "not active" if right else "wrong")
             raise LoginRefused(
                 "this name and this password do not belong together",
                 remedy="check both; an administrator sets a new password",
@@ -112,7 +115,15 @@ class Logins:
     async def _refuse_hasty(self, name: str, address: str) -> None:
         wait = self._attempts.wait(name, address)
         if wait > 0:
-            await self._refused(name, address, "too many attempts")
+            why = "too many attempts"
+            self._trail.note(
+                Act.LOGIN,
+                who=name,
+                outcome=Outcome.REFUSED,
+                address=address,
+                detail=why,
+                seldom=why,
+            )
             raise LoginLimited(
                 "too many attempts to log in have failed",
                 retry_after=wait,

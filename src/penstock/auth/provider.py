@@ -39,10 +39,9 @@ SWEEP_SECONDS: Final = 3600.0
 class Auth:
     """Everything about who somebody is and what they may do, on one store.
 
-    passwords: with other parameters than the usual ones. providers: through which people log in.
-
     It is of use after `open`, and stays right while it is entered: then it follows what other
-    processes change.
+    processes change. passwords: with other parameters than the usual ones. providers: through
+    which people log in.
 
         async with Auth(store, secrets=keys, clock=clock, namespace="default") as auth:
             principal = auth.directory.authenticate(text)

@@ -122,6 +122,15 @@ class Users:
 
         return await self._ledger.change(work)
 
+    async def claim(self, user: User, groups: Sequence[str]) -> User:
+        """Note in which groups an identity provider says that a user is.
+
+        Groups that are not there are left out. Most logins change nothing, so those cost nothing.
+        """
+        if user.claimed == _claimed_ids(self._ledger.picture, groups):
+            return user
+        return await self.change(user.id, claimed=groups)
+
     async def rehash(self, user: User, password: str) -> None:
         """Make the hash of a right password anew, as its parameters are now. Sessions stay."""
         hash_ = await self._passwords.hash_again(password)

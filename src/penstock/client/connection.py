@@ -51,7 +51,9 @@ class Connection:
     def options(self) -> dict[str, Any]:
         """What an httpx2 client is made with."""
         agent = {"User-Agent": f"penstock/{__version__}"}
-        return {"base_url": self.url, "headers": agent, "verify": self._trust()}
+        # As many streams of events as one likes may be open at once.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+        return {"base_url": self.url, "headers": agent, "verify": self._trust(), "limits": limits}
 
     def request(self, ask: Ask, *, events: bool = False) -> dict[str, Any]:
         """What an httpx2 request is made with."""

@@ -95,11 +95,6 @@ Items = Generator[Effect | Found[T], Any, None]
 """A conversation that finds items on its way."""
 
 
-def send(ask: Ask) -> Steps[Answer]:
-    answer: Answer = yield ask
-    return answer
-
-
 def work(call: Callable[[], T]) -> Steps[T]:
     found: T = yield Work(call)
     return found

@@ -19,6 +19,9 @@ from penstock.core.record import RunRecord
 PAGE: Final = 1000
 """Events that are asked for at once."""
 
+STEADY_SECONDS: Final = 10.0
+"""A stream that was open for so long was no failure."""
+
 END: Final = "eof"
 """The type of the notice behind the last event."""
 
@@ -36,22 +39,24 @@ def follow(line: Line, fid: str, *, after: int, types: tuple[str, ...], node: st
     while True:
         ask = get("runs", fid, "events", after=after, type=types, node=node)
         yield from line.open(Open(ask, events=True))
+        opened = line.clock.monotonic()
         try:
             while True:
                 notice: Notice | None = yield Next()
                 if notice is None:
                     break  # the host ends, or something before it has had enough
-                failures = 0
                 if notice.event == END:
                     return
                 if not notice.data:
                     continue  # only how long to wait before one comes again
                 event = event_of(_flat(notice.data))
                 if event.seq > after:
-                    after = event.seq
+                    after, failures = event.seq, 0
                     yield Found(event)
         except HostAway:
             pass  # cut in the middle, which is no worse
+        if line.clock.monotonic() - opened > STEADY_SECONDS:
+            failures = 0  # it stood, though nothing happened that was asked for
         failures += 1
         if not line.patient(failures):
             raise HostAway(

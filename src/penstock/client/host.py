@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from penstock.api import FlowView, Launch, LockView, RunView, UploadView
@@ -12,7 +11,7 @@ from penstock.client.effects import Items, Steps, get, post
 from penstock.client.line import Line
 from penstock.client.operation import listing, operation
 from penstock.client.runs import new_key
-from penstock.client.uploading import Source
+from penstock.client.uploading import Files, Source
 from penstock.core.errors import InputError
 from penstock.core.states import RunState
 
@@ -53,7 +52,7 @@ class HostOperations(Generic[Handle]):
         flow: str,
         inputs: Mapping[str, Any] | None = None,
         *,
-        files: Mapping[str, Source | Sequence[Source]] | None = None,
+        files: Files | None = None,
         key: str = "",
         wait: float = 0.0,
     ) -> Steps[Handle]:
@@ -65,14 +64,7 @@ class HostOperations(Generic[Handle]):
         ended. Inputs that are not sufficient open a lock of the run, which asks for the rest.
         Raises EntryNotFound, InputError, HostError.
         """
-        given = dict(inputs or {})
-        for name, source in (files or {}).items():
-            if isinstance(source, str | Path | bytes):
-                given[name] = yield from self._uploaded(source)
-                continue
-            given[name] = []
-            for each in source:
-                given[name].append((yield from self._uploaded(each)))
+        given = yield from uploading.with_files(self._line, inputs or {}, files or {})
         body = Launch(inputs=given)
         ask = post(
             "flows", flow, "runs", body=body, key=key or new_key(), wait=min(wait, LAUNCH_SECONDS)
@@ -126,8 +118,3 @@ class HostOperations(Generic[Handle]):
         It is sent in pieces; after a cut, from what has come. Raises OSError when it cannot be read.
         """
         return (yield from uploading.upload(self._line, source, name=name, media_type=media_type))
-
-    def _uploaded(self, source: Source) -> Steps[str]:
-        """What inputs call a file once it is uploaded."""
-        view = yield from uploading.upload(self._line, source)
-        return view.reference

@@ -98,16 +98,17 @@ class Line:
                 return answer
             problem = problem_of(answer)
             failures += 1
-            again = answer.status in _BUSY and kind_of(problem) not in _DECIDED and ask.repeatable
-            if not again or not self.patient(failures):
+            busy = answer.status in _BUSY and kind_of(problem) not in _DECIDED
+            wanted = _seconds(answer.headers.get("retry-after", ""))
+            if (
+                not (busy and ask.repeatable and self.patient(failures))
+                or wanted > self._retry.max_delay.total_seconds()
+            ):
                 raise failure_of(problem)
-            asked = _seconds(answer.headers.get("retry-after", ""))
-            if asked is None:
-                yield from self.wait(failures)
-            elif asked > self._retry.max_delay.total_seconds():
-                raise failure_of(problem)
+            if wanted:
+                yield Pause(wanted)
             else:
-                yield Pause(asked)
+                yield from self.wait(failures)
 
 
 def decoded(kind: Any, answer: Answer) -> Any:
@@ -122,6 +123,6 @@ def decoded(kind: Any, answer: Answer) -> Any:
         ) from error
 
 
-def _seconds(text: str) -> float | None:
-    """A `Retry-After` in seconds; None where there is none, or a date."""
-    return float(text) if text.isdigit() else None
+def _seconds(text: str) -> float:
+    """A `Retry-After` in seconds; 0 where there is none, or a date."""
+    return float(text) if text.isdigit() else 0.0

@@ -20,10 +20,11 @@ from penstock.api import (
     Retry,
     RunView,
 )
-from penstock.client import downloading, following
+from penstock.client import downloading, following, uploading
 from penstock.client.effects import Items, Steps, get, post
 from penstock.client.line import Line
 from penstock.client.operation import listing, operation
+from penstock.client.uploading import Files
 from penstock.core.errors import HostError
 from penstock.core.events import Event
 from penstock.core.locks import DENIED
@@ -165,14 +166,19 @@ class RunOperations(Generic[Handle]):
         return (yield from self._line.fetch(LockView, get("runs", self.fid, "lock", lid)))
 
     @operation
-    def submit(self, lid: str, value: Payload, *, key: str = "") -> Steps[DecisionView]:
+    def submit(
+        self, lid: str, value: Payload, *, files: Files | None = None, key: str = ""
+    ) -> Steps[DecisionView]:
         """Submit a candidate for a lock, and return what the flow makes of it.
 
+        files: what of the value, a mapping then, is files, or lists of files; they are uploaded first.
         key: names the candidate, so that the same one is never submitted twice; made here unless
         given. A denied one is no error: `released` is False, and the lock stays open. Raises
         CandidateInvalid when it does not fit the lock's schema, LockClosed when it comes too late,
         LockUndecided when the flow takes too long, LockNotFound.
         """
+        if files:
+            value = yield from uploading.with_files(self._line, value or {}, files)
         path = ("runs", self.fid, "lock", lid, "candidate")
         ask = post(*path, body=value, key=key or new_key(), within=DECISION_SECONDS)
         try:

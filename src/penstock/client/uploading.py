@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mimetypes
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from penstock.api import UploadView
 from penstock.client.effects import Answer, Ask, Steps, joined, work
@@ -15,11 +16,26 @@ from penstock.core.errors import HostAway, HostError
 
 Source = str | Path | bytes
 """A file by its path, or what one would hold."""
+Files = Mapping[str, Source | Sequence[Source]]
+"""Files, or lists of files, by the names of what they are given for."""
 
 CHUNK_BYTES: Final = 4 << 20
 """How much is sent at once; what a cut can cost."""
 
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
+
+
+def with_files(line: Line, given: Mapping[str, Any], files: Files) -> Steps[dict[str, Any]]:
+    """What is given, with what the host calls each file once it is uploaded. Raises as `upload`."""
+    found = dict(given)
+    for name, source in files.items():
+        if isinstance(source, str | Path | bytes):
+            found[name] = (yield from upload(line, source)).reference
+            continue
+        found[name] = []
+        for each in source:
+            found[name].append((yield from upload(line, each)).reference)
+    return found
 
 
 def upload(line: Line, source: Source, *, name: str = "", media_type: str = "") -> Steps[UploadView]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import NonDeterminism, StoreError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Program:
     """The part of such a flow that executes it. What its code prints becomes events of the run."""
 
-    async def call(self, context: Context, inputs: Mapping[str, Payload]) -> Any:
+    def call(self, context: Context, inputs: Mapping[str, Payload]) -> Awaitable[Any]:
         """What the code makes of inputs that were accepted."""
         raise NotImplementedError
 
@@ -42,8 +42,9 @@ class Program:
         finally:
             STRAND.reset(strand)
 
-    async def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Payload:
-        return await self.execute_child(run, inputs, "")
+    # No coroutine of its own: whatever the code waits for goes through all those above it.
+    def execute(self, run: LiveRun, inputs: Mapping[str, Payload]) -> Coroutine[Any, Any, Payload]:
+        return self.execute_child(run, inputs, "")
 
     async def execute_child(
         self,

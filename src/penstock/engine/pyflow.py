@@ -11,7 +11,7 @@ import functools
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import CodeType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -84,9 +84,9 @@ class PythonFlow(Program, Generic[P, R]):
     def accept(self, inputs: Mapping[str, Any]) -> dict[str, Payload]:
         return self.signature.accept(self.name, inputs)
 
-    async def call(self, context: Context, inputs: Mapping[str, Payload]) -> Any:
+    def call(self, context: Context, inputs: Mapping[str, Payload]) -> Awaitable[Any]:
         positional, named = self.signature.arguments(inputs)
-        return await self.function(context, *positional, **named)
+        return self.function(context, *positional, **named)
 
 
 class FunctionFlow(PythonFlow[P, R]):
@@ -98,9 +98,9 @@ class FunctionFlow(PythonFlow[P, R]):
     def document(self) -> dict[str, Any]:
         return super().document() | {"plain": True}
 
-    async def call(self, context: Context, inputs: Mapping[str, Payload]) -> Any:
+    def call(self, context: Context, inputs: Mapping[str, Payload]) -> Awaitable[Any]:
         positional, named = self.signature.arguments(inputs)
-        return await context.step(self.function, *positional, **named)
+        return context.step(self.function, *positional, **named)
 
 
 def flow_of_function(function: Callable[..., Any]) -> PythonFlow[..., Any]:

@@ -183,6 +183,7 @@ class Access:
             outcome=Outcome.REFUSED,
             address=address_of(connection),
             detail=why,
+            seldom=f"{who_of(principal)} {why}",
         )
 
     def _set_cookie(self, request: Request, issued: Issued) -> tuple[str, str]:

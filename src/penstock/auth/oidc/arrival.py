@@ -30,7 +30,7 @@ async def welcome(
     try:
         user = await _user(auth, settings, identity)
         if identity.groups is not None:
-            user = await auth.users.change(user.id, claimed=identity.groups)
+            user = await auth.users.claim(user, identity.groups)
     except ProviderError as error:
         await auth.trail.record(
             Act.LOGIN,

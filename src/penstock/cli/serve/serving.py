@@ -8,12 +8,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from penstock.auth import Auth
+from penstock.auth.first import ADMIN
 from penstock.cli.signals import leave
 from penstock.cli.start.serving import Order, Serving, loop_factory
+from penstock.client.credentials import Credential, Credentials, usual_file
+from penstock.core.errors import SettingsError
 from penstock.host.door import Address, Door
 from penstock.host.host import Host
 
 if TYPE_CHECKING:
+    from penstock.auth.tokens import Issued
     from penstock.cli.app import App
     from penstock.cli.exits import Exit
     from penstock.engine.flow import Flow
@@ -70,7 +74,6 @@ class HostServing(Serving):
             namespace=resident.namespace,
             providers=self._app.identity_providers(),
         )
-        first = await auth.ensure_admin()
         if self._executor:
             self._served = await self._load_for(self._executor)
         host = Host(
@@ -86,9 +89,22 @@ class HostServing(Serving):
         async with auth, host.uploads, door:
             for url in door.urls:
                 self._view.hosted(url, [served.name for served in host.shelf])
+            # Not before the host listens: a start that fails would take the token along.
+            first = await auth.ensure_admin()
             if first is not None:
                 self._view.welcomed(first.text)
+                self._keep(first, door.urls)
             yield
+
+    def _keep(self, first: Issued, urls: Sequence[str]) -> None:
+        """Keep the token for the commands of whoever has started the host, who owns its store."""
+        credential = Credential(token=first.text, id=first.token.id, user=ADMIN)
+        try:
+            credentials = Credentials(usual_file())
+            for url in urls:
+                credentials.put(url, credential)
+        except SettingsError as error:
+            self._app.console.warn(f"the token is not kept for your commands: {error.message}")
 
     async def _load_for(self, executor: str) -> list[Flow]:
         """The flows, to be executed by this executor; what workers execute is not imported here."""

@@ -66,7 +66,7 @@ class Screen(View):
         self._console.say(f"{self._console.style(mark, color)} host at {place}, {told}")
 
     def welcomed(self, token: str) -> None:
-        self._console.say("the token of the administrator, shown this once:")
+        self._console.say("the token of the administrator, shown this once and kept for your commands:")
         self._console.say(f"  {self._console.style(token, 'bold')}")
 
     def stopping(self) -> None:

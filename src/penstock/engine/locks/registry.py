@@ -39,6 +39,18 @@ class Locks:
     those that the run itself opens are here.
     """
 
+    __slots__ = (
+        "_arrivals",
+        "_away",
+        "_forward",
+        "_journal",
+        "_locks",
+        "_restarts",
+        "_untaken",
+        "_words",
+        "run",
+    )
+
     def __init__(
         self,
         journal: Journal,

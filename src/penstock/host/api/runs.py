@@ -72,7 +72,7 @@ async def list_runs(call: Call, query: RunsQuery) -> Page[RunView]:
         namespace=call.host.namespace,
         flow=query.flow,
         states=tuple(query.state),
-        launcher=query.launcher,
+        launcher=call.host.directory.id_of(query.launcher) if query.launcher else "",
         since=None if query.since is None else query.since.timestamp(),
         until=None if query.until is None else query.until.timestamp(),
         sight=call.sight,
