@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from penstock.auth.audit import KEPT_BACK, RETRY_SECONDS, Act, Outcome, Trail, who_of
+from penstock.auth.audit import KEPT_BACK, RETRY_SECONDS, SELDOM_SECONDS, Act, Outcome, Trail, who_of
 from penstock.auth.principal import ANONYMOUS, Principal
 from penstock.core.audit import AuditEntry
 from penstock.core.errors import StoreAway
@@ -104,6 +104,24 @@ async def test_a_store_that_is_away_for_long_costs_no_more_memory(
     await trail.flush()
     assert len(await store.audits()) == KEPT_BACK
     assert "3 entries" in caplog.text
+
+
+async def test_who_is_turned_away_again_and_again_fills_no_store(
+    trail: Trail, store: Store, clock: FakeClock
+) -> None:
+    def denied(address: str, why: str = "no token") -> None:
+        trail.note(Act.DENIED, who="anonymous", address=address, seldom=why)
+
+    for _ in range(100):
+        denied("192.0.2.1")
+    denied("192.0.2.2")
+    denied("192.0.2.1", "wrong page")
+    await trail.flush()
+    assert len(await store.audits()) == 3
+    clock.advance(SELDOM_SECONDS)
+    denied("192.0.2.1")
+    await trail.flush()
+    assert len(await store.audits()) == 4
 
 
 async def test_what_somebody_else_sent_is_one_short_line(trail: Trail, store: Store) -> None:

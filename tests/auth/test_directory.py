@@ -93,6 +93,24 @@ async def test_permissions_come_from_groups_and_from_roles_that_grants_make(auth
     assert not auth.directory.may(principal, Permission.VIEW, flow="any", launcher="")
 
 
+async def test_who_was_put_out_has_no_right_left_even_on_what_was_theirs(auth: Auth) -> None:
+    await auth.users.add("root", roles=["admin"])
+    user = await auth.users.add("ada", roles=["viewer"])
+    principal = auth.directory.authenticate(await token_of(auth, user))
+    assert principal is not None
+    await auth.users.change("ada", active=False)
+    assert not auth.directory.may(principal, Permission.VIEW, flow="x", launcher=user.id)
+    assert not auth.directory.may(principal, Permission.VIEW, flow="x")
+
+
+async def test_users_are_found_by_their_names_and_named_by_their_ids(auth: Auth) -> None:
+    user = await auth.users.add("ada")
+    directory = auth.directory
+    assert directory.id_of("Ada") == directory.id_of(user.id) == user.id
+    assert directory.name_of(user.id) == "ada"
+    assert directory.name_of("u-gone") == "u-gone"
+
+
 async def test_a_group_of_the_same_name_later_inherits_nobody(auth: Auth) -> None:
     await auth.groups.add("staff", roles=["admin"])
     await auth.users.add("root", roles=["admin"])

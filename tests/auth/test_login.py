@@ -125,6 +125,32 @@ async def test_who_waits_is_not_made_to_wait_longer_by_asking(auth: Auth, clock:
     assert caught.value.retry_after == 1.0
 
 
+async def test_who_asks_although_they_have_to_wait_fills_no_trail(auth: Auth) -> None:
+    await auth.users.add("ada", password=PASSWORD)
+    await fail(auth, "ada", 5)
+    for _ in range(20):
+        with pytest.raises(LoginLimited):
+            await auth.logins.login("ada", PASSWORD, address=HOME)
+    await auth.trail.flush()
+    assert [entry[3] for entry in await trail(auth)] == ["wrong"] * 5 + ["too many attempts"]
+
+
+async def test_a_password_that_is_changed_meanwhile_opens_nothing(
+    auth: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await auth.users.add("ada", password=PASSWORD)
+    fits = auth.passwords.fits
+
+    async def slow(hash_: str, password: str) -> bool:
+        found = await fits(hash_, password)
+        await auth.users.change("ada", password="battery staple")
+        return found
+
+    monkeypatch.setattr(auth.passwords, "fits", slow)
+    with pytest.raises(LoginRefused):
+        await auth.logins.login("ada", PASSWORD)
+
+
 async def test_attempts_at_the_same_time_do_not_slip_through(auth: Auth) -> None:
     await auth.users.add("ada", password=PASSWORD)
     results = await asyncio.gather(

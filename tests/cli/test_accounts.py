@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -218,6 +219,16 @@ def test_a_token_is_somebodys(penstock: Penstock) -> None:
     assert penstock("tokens", "add", "ci", "--user", "ada", "--expires", "soon").code == 2
 
 
+def test_a_start_that_fails_does_not_take_the_first_token_along(penstock: Penstock) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        outcome = penstock("serve", "--bind", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert outcome.code != 0
+    assert "pst_" not in outcome.out + outcome.err
+    assert listed(penstock, "users", "ls") == []
+
+
 def test_who_did_it_is_in_the_trail(penstock: Penstock, tmp_path: Path) -> None:
     import sqlite3
 
@@ -256,3 +267,16 @@ def test_a_table_of_kinds_that_cannot_be_used_is_told(penstock: Penstock, tmp_pa
     outcome = penstock("start", "-n", "web")
     assert outcome.code == 2
     assert "[namespaces.web] of" in outcome.err
+
+
+def test_the_settings_show_what_files_say_of_namespaces_and_providers(
+    penstock: Penstock, tmp_path: Path
+) -> None:
+    (tmp_path / "penstock.toml").write_text(
+        '[namespaces.web]\ndeny = ["shell.*", "sql"]\n'
+        '[oidc.corp]\nissuer = "https://id.example"\nclient_id = "penstock"\n'
+    )
+    outcome = penstock("config")
+    lines = {line.split()[0]: line for line in outcome.out.splitlines()}
+    assert "deny shell.*, sql" in lines["namespaces.web"]
+    assert "issuer https://id.example; client_id penstock" in lines["oidc.corp"]

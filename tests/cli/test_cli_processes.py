@@ -256,7 +256,7 @@ def test_a_full_disk_under_the_store_loses_nothing_that_was_committed(
     )
     code = (
         "import resource, sys; from penstock.cli.main import main; "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY)); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY)); "
         "sys.exit(main(['run', 'big.yaml', '--progress', 'none', '--store', 'runs.db']))"
     )
     done = subprocess.run(

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 WEB = "http://localhost:8000"
 """Where pages say that they serve their folder; the test serves it on a free port instead."""
 
-SERVED = "8080"
-"""The port on which pages serve graphs of their own; the test takes a free one instead."""
+SERVED = ("8080", "8370", "8372")
+"""The ports on which pages serve graphs and flows of their own; the test takes free ones instead."""
 
 MODEL = "http://localhost:11434/v1"
 """Where pages say that a language model of one's own is; the test serves one with a script."""
@@ -41,8 +41,9 @@ def follow(text: str, folder: Path) -> None:
             text = text.replace(WEB, stack.enter_context(_serve(folder)))
         if MODEL in text:
             text = text.replace(MODEL, stack.enter_context(serving(_model())).url)
-        if SERVED in text:
-            text = text.replace(SERVED, str(_free_port()))
+        for port in SERVED:
+            if port in text:
+                text = text.replace(port, str(_free_port()))
         reader = Reader(stack.enter_context(Terminal(folder)), folder)
         for snippet in snippets_of(text):
             if not snippet.not_run:

@@ -209,6 +209,13 @@ async def asking(ctx: Context) -> Any:
     return await ctx.lock("approve", schema={"type": "string", "enum": ["yes", "no"]})
 
 
+@flow(executor=WORKER)
+async def filing(ctx: Context) -> list[str]:
+    """Leaves a file for download."""
+    (ctx.folder / "out" / "report.txt").write_text("all is well")
+    return sorted(path.name for path in (ctx.folder / "out").iterdir())
+
+
 def decide(candidate: Candidate) -> None:
     if candidate.value != "yes":
         raise Denied("say yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from tests.executors import flows
@@ -11,6 +12,7 @@ from tests.executors.conftest import lives, until
 from penstock import Runtime
 from penstock.core.errors import DocumentError, InputError, RunFailed, SettingsError
 from penstock.core.events import EventType
+from penstock.executors.subprocess import Pool
 
 
 async def test_a_run_is_executed_in_another_process_and_says_so(runtime: Runtime) -> None:
@@ -135,6 +137,15 @@ async def test_an_ephemeral_run_leaves_its_result_with_its_handle(opened) -> Non
             file="quick.yaml",
         )
         assert await (await runtime.launch(flow)).result() == 42
+
+
+async def test_a_run_has_its_folder_in_a_worker_too(tmp_path: Path) -> None:
+    pool = Pool(workers=1)
+    files = tmp_path / "files"
+    async with Runtime("memory:", files=files, executors={"subprocess": pool}) as runtime:
+        run = await runtime.start(flows.filing)
+        assert await run.result() == ["report.txt"]
+        assert (files / run.fid / "out" / "report.txt").read_text() == "all is well"
 
 
 async def test_wrong_inputs_are_refused_before_a_worker_is_asked(runtime: Runtime) -> None:

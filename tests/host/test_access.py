@@ -83,6 +83,12 @@ async def test_a_header_that_proves_nothing_is_refused(served: Hosted, header: s
     assert "invalid_token" in answer.headers["www-authenticate"]
 
 
+async def test_no_answer_is_kept_on_the_way(served: Hosted) -> None:
+    for path in ("/session", "/tokens", "/flows"):
+        answer = await served.admin.get(f"/api/v1{path}")
+        assert answer.headers["cache-control"] == "no-store"
+
+
 async def test_a_token_works_in_whatever_case_its_scheme_is_written(served: Hosted) -> None:
     client = await served.client()
     answer = await client.get("/api/v1/flows", headers={"Authorization": f"bEARER {served.token}"})

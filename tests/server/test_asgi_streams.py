@@ -185,6 +185,27 @@ async def test_a_client_that_leaves_in_its_body_is_heard() -> None:
         await asyncio.wait_for(heard.wait(), 10)
 
 
+async def test_what_had_come_of_a_body_is_read_though_the_client_has_left() -> None:
+    entered, gone = asyncio.Event(), asyncio.Event()
+    heard: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
+
+    async def respond(receive: Receive, send: Send) -> None:
+        entered.set()
+        await gone.wait()
+        heard.set_result([await receive() for _ in range(3)])
+
+    async with applied(http(respond)) as server:
+        async with Wire(server) as wire:
+            await wire.send(request("POST", "/", None, "Content-Length: 10") + b"12345")
+            await entered.wait()
+            await settled()
+        await until(lambda: not server.connections)
+        gone.set()
+        piece, *rest = await asyncio.wait_for(heard, 10)
+    assert piece == {"type": "http.request", "body": b"12345", "more_body": True}
+    assert rest == [{"type": "http.disconnect"}] * 2
+
+
 async def test_work_after_the_answer_holds_up_neither_the_answer_nor_the_next_request() -> None:
     finish, finished = asyncio.Event(), asyncio.Event()
 

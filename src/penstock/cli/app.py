@@ -72,9 +72,9 @@ class App:
     def host(self) -> str:
         """The address of the host to ask; empty where the store is meant. Raises SettingsError."""
         host = self.settings.look_up("host")
-        if self.settings.look_up("store").origin != "--store":
+        if not host.value or self.settings.look_up("store").origin != "--store":
             return host.value
-        if host.value and host.origin == "--host":
+        if host.origin == "--host":
             raise SettingsError("--host and --store are two places to look", remedy="give one of them")
         return ""
 

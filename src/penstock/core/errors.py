@@ -58,12 +58,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from penstock.core.reason import Reason
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock.core.problems import Path, Problem
+    from penstock.core.reason import Reason
 
 
 class PenstockError(Exception):
@@ -166,6 +165,8 @@ class Denied(NodeError):
     code = "denied"
 
     def __init__(self, *reasons: str | Reason, pointer: str = "") -> None:
+        from penstock.core.reason import Reason  # every start of the command line comes by here
+
         self.reasons = tuple(
             Reason(reason, pointer) if isinstance(reason, str) else reason
             for reason in reasons or ("this will not do",)

@@ -15,6 +15,7 @@ from penstock.core.errors import SettingsError
 from penstock.core.payload import Payload
 from penstock.core.spec import Settings, decode_hook, plain
 from penstock.engine.flow import check_inputs
+from penstock.engine.input_schema import validator
 
 if TYPE_CHECKING:
     from penstock.engine.flow import Flow
@@ -85,6 +86,7 @@ class DescribedFlow:
         not import the code either. Raises ValueError when the data is no description.
         """
         told = _read(data)
+        validator(told.input_schema)
         text = f"{DESCRIBED} {executor} {told.revision}"
         return cls(
             msgspec.structs.replace(

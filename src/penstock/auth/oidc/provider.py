@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,8 @@ FRESH_SECONDS: Final = 3600.0
 
 LEEWAY_SECONDS: Final = 60
 """How far the provider's clock may be off."""
+
+_CODE: Final = re.compile(r"[a-z_]{1,50}")
 
 ALGORITHMS: Final = frozenset(
     f"{family}{size}" for family in ("RS", "PS", "ES") for size in (256, 384, 512)
@@ -86,7 +89,8 @@ class IdentityProvider:
             raise ProviderError("this is not the login that was begun here", code="state")
         if query.get("error"):
             LOG.info("%s refuses: %s", self.settings.name, query.get("error_description", ""))
-            raise ProviderError(f"{self.settings.title} refuses the login", code=query["error"])
+            code = query["error"] if _CODE.fullmatch(query["error"]) else "refused"
+            raise ProviderError(f"{self.settings.title} refuses the login", code=code)
         issuer = query.get("iss", self.settings.issuer)
         if issuer != self.settings.issuer:  # RFC 9207: another provider must not mix in
             raise ProviderError("another provider has answered", code="issuer")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
     from penstock.engine.execution import Execution
     from penstock.engine.recovery import Recovery
     from penstock.engine.runtime import Runtime
+
+BUSY_SECONDS: Final = 0.05
+"""How soon it is looked again who has a run that could not be claimed."""
 
 LOOK_SECONDS: Final = 2.0
 """How often whoever waits looks whether the process that executes the run still lives."""
@@ -51,8 +53,10 @@ class Carrier:
                 if await self._is_anothers(row):
                     await self._store.signal(fid, submission.to_word())
                     return True
-                with contextlib.suppress(RunBusy):  # another process was quicker to claim it
+                try:
                     await self._recovery.revive(await self._recovery.claim(row), reason=WORD)
+                except RunBusy:  # another process was quicker, and will be seen to have it
+                    await asyncio.sleep(BUSY_SECONDS)
             elif execution.stopping:
                 await asyncio.wait([execution.ended])
             else:

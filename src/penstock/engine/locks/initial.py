@@ -15,7 +15,7 @@ from penstock.core.policies import Record
 from penstock.core.problems import to_pointer
 from penstock.core.reason import Reason
 from penstock.engine.locks.candidate import Candidate
-from penstock.engine.locks.demand import Demand
+from penstock.engine.locks.demand import Demand, demand
 
 if TYPE_CHECKING:
     from penstock.engine.flow import Flow
@@ -92,10 +92,9 @@ def _demand(flow: Flow, known: Given) -> Demand:
         name: {**about, "default": known.inputs[name]} if name in known.inputs else about
         for name, about in schema.get("properties", {}).items()
     }
-    return Demand(
-        name=INPUTS,
+    return demand(
+        INPUTS,
         schema={**schema, "properties": properties, "required": list(known.missing)},
         title=flow.name,
         description=flow.description,
-        release_timeout=60.0,
     )

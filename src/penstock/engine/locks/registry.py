@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
+
 from penstock.core.errors import Denied, LockExpired, NodeError
 from penstock.core.events import EventType
 from penstock.core.locks import DENIED, RELEASED, CandidateRecord, LockRecord, LockState
@@ -36,7 +38,7 @@ class Locks:
     A candidate is in the journal as soon as it arrives, before the flow has looked at it: one
     that a crash cuts off is decided again. past: the locks that the stream tells of. restarts: how
     often the flow has begun anew. away: the flow is executed elsewhere, and so are its locks; only
-    those that the run itself opens are here.
+    those that the run itself opens are here. count: how many take candidates here.
     """
 
     __slots__ = (
@@ -48,6 +50,7 @@ class Locks:
         "_restarts",
         "_untaken",
         "_words",
+        "count",
         "run",
     )
 
@@ -63,6 +66,7 @@ class Locks:
         self._restarts = restarts
         self._away = away
         self._locks = {lid: lock for lid, lock in (past or {}).items() if not (away and lock.node)}
+        self.count = sum(lock.open for lock in self._locks.values())
         self._arrivals: dict[str, asyncio.Future[None]] = {}
         self._untaken: set[str] = set()
         self._forward: Callable[[str], None] | None = None
@@ -82,11 +86,6 @@ class Locks:
     def undelivered(self) -> bool:
         """Whether there is a candidate that the flow has not begun to look at."""
         return bool(self._untaken or self._words)
-
-    @property
-    def count(self) -> int:
-        """How many locks take candidates here."""
-        return sum(lock.open for lock in self._locks.values())
 
     def find(self, lid: str) -> LockRecord | None:
         """A lock that takes candidates here."""
@@ -144,6 +143,8 @@ class Locks:
         """
         run = self.run
         assert run is not None
+        if run.stopped:  # what a cancelled run still does to clean up asks nobody
+            raise asyncio.CancelledError
         if self._journal.silent:
             raise NodeError(
                 f"nobody could answer the lock `{demand.name}`, because the run is not recorded",
@@ -184,7 +185,7 @@ class Locks:
         }
         self._journal.emit(EventType.LOCK_OPENED, lock.node, facts)
         self._locks[lock.lid] = lock
-        self._count()
+        self._count(1)
         if self.run is not None and self.run.observer is not None:
             self.run.observer.lock_opened(self.run.subject, lock.name, lock.node)
         self._probe("lock.opened")
@@ -224,7 +225,7 @@ class Locks:
             if error.code != Denied.code or self._journal.closed:
                 raise
             record.outcome, record.reasons = DENIED, reasons_of(error)
-            reasons = [{"detail": each.detail, "pointer": each.pointer} for each in record.reasons]
+            reasons = msgspec.to_builtins(record.reasons)
             facts = {"lock": lock.lid, "id": record.id, "reasons": reasons}
             self._journal.emit(EventType.LOCK_DENIED, lock.node, facts)
             self._tell_decided(lock, DENIED)
@@ -242,7 +243,7 @@ class Locks:
         now = self._journal.now()
         lock.settle(state, now)
         self._journal.emit(type, lock.node, {"lock": lock.lid, **facts})
-        self._count()
+        self._count(-1)
         run = self.run
         if run is not None and run.observer is not None:
             run.observer.lock_settled(run.subject, lock.name, lock.node, state, now - lock.opened)
@@ -251,7 +252,8 @@ class Locks:
         if self.run is not None and self.run.observer is not None:
             self.run.observer.candidate_decided(self.run.subject, lock.name, outcome)
 
-    def _count(self) -> None:
+    def _count(self, change: int) -> None:
+        self.count += change
         self._journal.change(locks=self.count)
 
     def _probe(self, point: str) -> None:

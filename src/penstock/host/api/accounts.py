@@ -28,6 +28,7 @@ accounts = Operations("accounts")
 ADMINISTER: Final = {403: "It needs the permission `admin` on every host."}
 _NO_USER: Final = {**ADMINISTER, 404: "There is no such user."}
 _NO_GROUP: Final = {**ADMINISTER, 404: "There is no such group."}
+_LAST: Final = {422: "Nobody would be left who may administer."}
 
 
 @accounts.get("/users", errors=ADMINISTER)
@@ -81,7 +82,7 @@ async def change_user(call: Call, name: str, body: UserChange) -> UserView:
     return user_view(call.host.directory.picture, user)
 
 
-@accounts.delete("/users/{name}", status=204, errors=_NO_USER)
+@accounts.delete("/users/{name}", status=204, errors={**_NO_USER, **_LAST})
 async def delete_user(call: Call, name: str) -> None:
     """Remove a user with their grants and tokens. Their runs stay."""
     call.administer()
@@ -128,7 +129,7 @@ async def change_group(call: Call, name: str, body: GroupChange) -> GroupView:
     return group_view(call.host.directory.picture, group)
 
 
-@accounts.delete("/groups/{name}", status=204, errors=_NO_GROUP)
+@accounts.delete("/groups/{name}", status=204, errors={**_NO_GROUP, **_LAST})
 async def delete_group(call: Call, name: str) -> None:
     """Remove a group with its grants. Its users stay."""
     call.administer()

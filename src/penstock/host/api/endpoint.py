@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("penstock.host")
 
+_KEPT_BY_NOBODY: Final = {"Cache-Control": "no-store"}
+"""What is answered depends on who asks, and some of it is secret."""
+
 
 class Endpoint:
     """One operation of a host, as an ASGI application."""
@@ -70,7 +73,9 @@ class Endpoint:
         if reply.content is None and reply.status == 204:
             response = Response(status_code=204)
         else:
-            response = Response(to_json(reply.content), reply.status, media_type=JSON)
+            response = Response(
+                to_json(reply.content), reply.status, headers=_KEPT_BY_NOBODY, media_type=JSON
+            )
         for name, value in reply.headers:
             response.headers.append(name, value)
         return response

@@ -63,7 +63,7 @@ async def get_run_file(call: Call, fid: str, name: str) -> Response:
     opened = await errand(lambda: open_file(folder, name))
     if opened is None:
         raise EntryNotFound("the run has no such file", remedy="GET …/files lists those it has")
-    return Download(opened, call.request.headers)
+    return Download(opened, call.request)
 
 
 async def files_of(call: Call, row: RunRow) -> list[FileView]:

@@ -73,7 +73,11 @@ async def create_grant(call: Call, body: NewGrant) -> GrantView:
     return view
 
 
-@grants.delete("/grants/{id}", status=204, errors={404: "There is no such grant."})
+@grants.delete(
+    "/grants/{id}",
+    status=204,
+    errors={404: "There is no such grant.", 422: "Nobody would be left who may administer."},
+)
 async def delete_grant(call: Call, id: str) -> None:  # noqa: A002 - the field's word
     """Take a grant back."""
     directory = call.host.directory

@@ -61,7 +61,15 @@ async def log_out(call: Call) -> Reply[None]:
     return Reply(None, 204, headers)
 
 
-@session.put("/session/password", status=204, errors={**_KNOWN, 429: "Too many attempts have failed."})
+@session.put(
+    "/session/password",
+    status=204,
+    errors={
+        **_KNOWN,
+        401: "Nobody is known, or the old password is wrong.",
+        429: "Too many attempts have failed.",
+    },
+)
 async def change_password(call: Call, body: NewPassword) -> None:
     """Change one's own password. All other sessions end."""
     user = known_user(call)

@@ -13,9 +13,11 @@ from starlette.responses import Response
 from penstock.host.files.errand import errand
 from penstock.host.files.media_types import PROTECTION, disposition, media_type
 from penstock.host.files.ranges import Range, Unsatisfiable, read_ranges
+from penstock.host.problem import Refused
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
+    from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
     from penstock.host.files.run_files import OpenFile
@@ -27,17 +29,16 @@ class Download(Response):
     """Answers a GET or a HEAD with an open file, and closes it.
 
     What the client has already is not sent again (`If-None-Match`, `If-Modified-Since`); with
-    `Range` it gets a part, or several, unless the file is another one than `If-Range` says.
+    `Range` a GET gets a part, or several, unless the file is another one than `If-Range` says.
+    Raises Refused with status 416, and the file is closed, when it has none of those bytes.
     """
 
-    def __init__(self, opened: OpenFile, request: Headers) -> None:
+    def __init__(self, opened: OpenFile, request: Request) -> None:
+        super().__init__()
         self._opened = opened
-        self._size = opened.size_bytes
         self._kind = media_type(opened.name)
-        self._ranges: list[Range] = []
         self._boundary = ""
-        super().__init__(status_code=200)
-        self.raw_headers = []  # a body of no bytes has a length that is not the file's
+        self.raw_headers = []  # the length of no body is not that of the file
         self.headers["etag"] = f'"{opened.tag}"'
         self.headers["last-modified"] = formatdate(opened.modified, usegmt=True)
         self.headers["accept-ranges"] = "bytes"
@@ -45,20 +46,11 @@ class Download(Response):
         self.headers["cache-control"] = "private, no-cache, no-transform"
         for name, value in PROTECTION:
             self.headers[name] = value
-        if self._is_known(request):
-            self.status_code, self._size = 304, 0
-            return
-        self.headers["content-disposition"] = disposition(opened.name)
-        self.headers["content-type"] = self._kind
-        try:
-            self._ranges = (
-                read_ranges(request.get("range", ""), self._size) if self._may_cut(request) else []
-            )
-        except Unsatisfiable:
-            self.status_code = 416
-            self.headers["content-range"] = f"bytes */{self._size}"
-            self._size = 0
-        self._measure()
+        if self._is_known(request.headers):
+            self.status_code, self._ranges = 304, []
+        else:
+            self._ranges = self._wanted(request)
+            self._describe()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
@@ -77,26 +69,41 @@ class Download(Response):
         finally:
             self._opened.content.close()
 
-    def _is_known(self, request: Headers) -> bool:
+    def _is_known(self, headers: Headers) -> bool:
         """Whether the client has the file as it is."""
-        tags = request.get("if-none-match")
+        tags = headers.get("if-none-match")
         if tags is not None:
             known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
             return "*" in known or self.headers["etag"] in known
-        return _is_since(request.get("if-modified-since", ""), self._opened.modified)
+        return _is_since(headers.get("if-modified-since", ""), self._opened.modified)
 
-    def _may_cut(self, request: Headers) -> bool:
-        """Whether the parts that a client wants are parts of the file that it knows."""
-        condition = request.get("if-range")
-        return condition is None or condition in (self.headers["etag"], self.headers["last-modified"])
+    def _wanted(self, request: Request) -> list[Range]:
+        """The parts that a client wants of the file that it knows; none is all of it."""
+        condition = request.headers.get("if-range")
+        own = (None, self.headers["etag"], self.headers["last-modified"])
+        if request.method != "GET" or condition not in own:
+            return []
+        try:
+            return read_ranges(request.headers.get("range", ""), self._opened.size_bytes)
+        except Unsatisfiable:
+            self._opened.content.close()
+            size = self._opened.size_bytes
+            raise Refused(
+                416,
+                f"the file has {size} bytes, and none of those",
+                kind="range",
+                headers=(("Content-Range", f"bytes */{size}"),),
+            ) from None
 
-    def _measure(self) -> None:
-        """Say how long the answer is, and which part of the file it has."""
-        if len(self._ranges) == 1:
+    def _describe(self) -> None:
+        """Say what the answer is, how long, and which part of the file it has."""
+        self.headers["content-disposition"] = disposition(self._opened.name)
+        self.headers["content-type"] = self._kind
+        if self._ranges:
             self.status_code = 206
+        if len(self._ranges) == 1:
             self.headers["content-range"] = self._place(self._ranges[0])
         elif self._ranges:
-            self.status_code = 206
             self._boundary = secrets.token_hex(16)
             self.headers["content-type"] = f"multipart/byteranges; boundary={self._boundary}"
         length = sum(len(head) + part.end - part.start for head, part in self._pieces())
@@ -112,7 +119,7 @@ class Download(Response):
         elif self._ranges:
             yield b"", self._ranges[0]
         elif self.status_code == 200:
-            yield b"", Range(0, self._size)
+            yield b"", Range(0, self._opened.size_bytes)
 
     def _place(self, part: Range) -> str:
         return f"bytes {part.start}-{part.end - 1}/{self._opened.size_bytes}"

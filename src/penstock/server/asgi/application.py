@@ -24,7 +24,8 @@ class AsgiHandler:
 
     server: host and port for the application's own links, where the client names no host.
     root_path: where a proxy has mounted it. An application that has not answered when its
-    client leaves is told so if it listens, else cancelled; one that has answered goes on.
+    client leaves is told so if it listens, or has yet to read of the body what had come; else it is
+    cancelled. One that has answered goes on.
 
         async with AsgiHandler(app) as handler:
             server = Server(handler, clock=clock)

@@ -47,7 +47,10 @@ class Exchange:
     # The application calls these.
 
     async def receive(self) -> Message:
-        """The body; then, when there is nobody to answer any more, that it is so."""
+        """The body; then, when there is nobody to answer any more, that it is so.
+
+        What had come of the body when the client left is given all the same.
+        """
         request = self._request
         if not self._read:
             if request.body_now is not None:
@@ -65,8 +68,6 @@ class Exchange:
         return {"type": _DISCONNECT}
 
     async def _next_piece(self) -> Message:
-        if self._left:
-            return {"type": _DISCONNECT}
         if self._pieces is None:
             self._pieces = self._request.stream()
         self._listening += 1
@@ -152,11 +153,12 @@ class Exchange:
         self._tell()
 
     def leave(self) -> None:
-        """Nobody wants the rest. An application that does not listen for that is cancelled."""
+        """Nobody wants the rest. An application that will not hear of that is cancelled."""
         if self._left:
             return
         self._left = True
-        if not self._complete and not self._listening and self._task is not None:
+        will_hear = self._listening or (self._request.body_now is None and not self._read)
+        if not self._complete and not will_hear and self._task is not None:
             self._task.cancel()
         self._tell()
 
