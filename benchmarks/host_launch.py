@@ -16,7 +16,7 @@ from benchmarks.http_load import free_port
 COUNT: Final = 10_000
 ROUNDS: Final = 3
 
-_FLOW: Final = '''
+_FLOW: Final = """
 from penstock import Context, flow, step
 
 @step
@@ -28,10 +28,12 @@ async def three(ctx: Context, number: int = 0) -> int:
     number = await ctx.step(one, number)
     number = await ctx.step(one, number)
     return await ctx.step(one, number)
-'''
+"""
+
+
 async def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        rounds = [await _round(Path(folder) / str(number)) for number in range(ROUNDS)]
+        rounds = [await _round(_project(Path(folder) / str(number))) for number in range(ROUNDS)]
     best = max(rounds, key=lambda done: done.rate)
     return [
         Figure(
@@ -46,9 +48,13 @@ async def measure() -> list[Figure]:
     ]
 
 
-async def _round(folder: Path) -> Launched:
+def _project(folder: Path) -> Path:
     folder.mkdir()
     (folder / "three.py").write_text(_FLOW)
+    return folder
+
+
+async def _round(folder: Path) -> Launched:
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "penstock", "serve", "--store", "runs.db"),

@@ -20,6 +20,7 @@ from benchmarks.http_server import compared
 BARE: Final = "bare handler"
 GRAPH: Final = "listener → router → snippet"
 STEP: Final = "listener → router → step of a snippet"
+WAITS: Final = "listener → router → step that may wait"
 NODE_RED: Final = "Node-RED, in → function → response"
 
 
@@ -52,10 +53,13 @@ async def measure() -> list[Figure]:
             argv = [sys.executable, "-m", "benchmarks.http_handlers", "penstock", str(port)]
             return await stack.enter_async_context(program(argv, port=port))
 
+        # Nobody can know beforehand that it does not, so it has a process and a task.
+        delay = {"kind": "time.delay", "duration": "0s"}
         servers = {
             BARE: await bare(),
             GRAPH: await start(snippet),
             STEP: await start({"kind": "step", "specs": [snippet]}),
+            WAITS: await start({"kind": "step", "specs": [delay, snippet]}),
         }
         if entry():
             servers[NODE_RED] = await stack.enter_async_context(node_red())
@@ -71,6 +75,7 @@ async def measure() -> list[Figure]:
         )
     )
     figures += compared(STEP, found[STEP], BARE, found[BARE])
+    figures += compared(WAITS, found[WAITS], BARE, found[BARE])
     if NODE_RED in found:
         figures += compared(GRAPH, found[GRAPH], NODE_RED, found[NODE_RED])
     return figures

@@ -38,7 +38,7 @@ class Followed(NamedTuple):
 async def follow_one(host: CrowdHost, *, subscribers: int, events: int, cut: bool) -> Followed:
     """One run that talks, and a crowd that follows it; cut: at random times, and resumed."""
     chance = random.Random(7).random  # noqa: S311 - it is to be the same each time
-    (fid,) = await host.launch("talking", {"count": events})
+    (fid,) = await host.launch("talking", {"count": events, "batch": 50, "pause_ms": 10.0})
     crowd = [Listener(host, fid) for _ in range(subscribers)]
     cpu, began = host.cpu_seconds, time.perf_counter()
     seconds = 4.0 if cut else 1000.0

@@ -9,6 +9,14 @@ from penstock.auth.records import Grant, Group, Token, User
 from penstock.core.errors import AccountError, EntryNotFound
 
 
+async def test_nobody_is_called_what_somebody_else_is_known_by(auth: Auth) -> None:
+    ada = await auth.users.add("ada")
+    with pytest.raises(AccountError) as caught:
+        await auth.users.add(ada.id)
+    assert caught.value.field == "name"
+    assert auth.directory.picture.find(User, ada.id) == ada
+
+
 async def test_a_user_is_known_by_one_name_however_it_is_written(auth: Auth) -> None:
     await auth.users.add("  Ada@Example.org ")
     assert auth.directory.picture.find(User, "ada@example.org").name == "ada@example.org"

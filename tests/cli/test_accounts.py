@@ -280,3 +280,20 @@ def test_the_settings_show_what_files_say_of_namespaces_and_providers(
     lines = {line.split()[0]: line for line in outcome.out.splitlines()}
     assert "deny shell.*, sql" in lines["namespaces.web"]
     assert "issuer https://id.example; client_id penstock" in lines["oidc.corp"]
+
+
+def test_the_trail_is_shown_newest_first_and_by_what_one_looks_for(penstock: Penstock) -> None:
+    for number in range(3):
+        add(penstock, f"user{number}")
+    penstock("grants", "add", "user:user1", "view", "host")
+    found = listed(penstock, "audit")
+    assert [entry["action"] for entry in found] == ["grant.create", *["user.create"] * 3]
+    assert [entry["number"] for entry in found] == [4, 3, 2, 1]
+    users = listed(penstock, "audit", "--action", "user.create", "--limit", "2")
+    assert [entry["subject"] for entry in users] == ["user:user2", "user:user1"]
+    (about,) = listed(penstock, "audit", "--subject", "user:user0")
+    assert about["who"].endswith(" on the command line")
+    head, *rows = penstock("audit").out.splitlines()
+    assert head.split() == ["AT", "WHO", "ACTION", "SUBJECT", "OUTCOME", "ADDRESS", "DETAIL"]
+    assert len(rows) == 4
+    assert listed(penstock, "audit", "--who", "nobody") == []

@@ -146,6 +146,20 @@ def test_what_is_not_allowed_is_said(there: Penstock, host: HostProcess) -> None
     assert "needs the permission `launch`" in done.err
 
 
+def test_the_settings_name_the_host_and_hide_the_token(there: Penstock, host: HostProcess) -> None:
+    shown = there("config").out
+    assert host.url in shown
+    assert host.token not in shown
+
+
+def test_the_host_may_stand_in_the_settings_of_a_project(
+    penstock: Penstock, host: HostProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "penstock.toml").write_text(f'host = "{host.url}"\nhost_ca_file = "ca.pem"\n')
+    assert penstock("flows", "ls", PENSTOCK_TOKEN=host.token).code == 0
+    assert str(tmp_path / "ca.pem") in penstock("config").out
+
+
 def test_a_store_flag_wins_over_the_host_of_the_settings(there: Penstock) -> None:
     done = there("runs", "ls", "--store", "memory:")
     assert (done.code, done.err) == (0, "no runs\n")

@@ -25,8 +25,6 @@ GIVEN: dict[str, Any] = {"source": b"bytes", "value": True, "to": "/nowhere/at/a
 ELSEWHERE = {
     # for browsers
     ("GET", "/flows/ANY/form"),
-    ("GET", "/oidc/ANY/login"),
-    ("GET", "/oidc/ANY/callback"),
     # for those who watch over a host
     ("GET", "/livez"),
     ("GET", "/readyz"),

@@ -34,9 +34,7 @@ async def test_clients_do_not_notice_that_their_host_was_killed(tmp_path: Path) 
     with HostProcess(tmp_path, "--flows", "flows.yaml") as host:
         async with AsyncClient(host.url, token=host.token, retry=PATIENT) as client:
             run, asking = await client.launch("steps"), await client.launch("ask")
-            lock = [event async for event in asking.events(types=["lock.opened"], follow=False)]
-            while not lock:
-                lock = [event async for event in asking.events(types=["lock.opened"], follow=False)]
+            opened = await anext(asking.events(types=["lock.opened"]))
             seen: list[int] = []
             halfway = asyncio.Event()
 
@@ -52,7 +50,7 @@ async def test_clients_do_not_notice_that_their_host_was_killed(tmp_path: Path) 
                 await halfway.wait()
                 await asyncio.to_thread(host.kill)
                 launching = tasks.create_task(client.launch("steps", key="once"))
-                answering = tasks.create_task(asking.submit(lock[0].data["lock"], True))
+                answering = tasks.create_task(asking.submit(opened.data["lock"], True))
                 again = await asyncio.to_thread(host.again)
             with again:
                 assert waiting.result() == "done"

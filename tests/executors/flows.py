@@ -83,6 +83,7 @@ async def killed(ctx: Context, trace: str, number: int = signal.SIGKILL) -> None
 def die_once(trace: str, ctx: StepContext) -> str:
     note(trace, ctx.idempotency_key)
     if Path(trace).read_text(encoding="utf-8").count(ctx.idempotency_key) == 1:
+        os.write(2, b"I had better leave\n\n")
         os._exit(7)
     return "survived"
 

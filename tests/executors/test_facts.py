@@ -15,7 +15,7 @@ from penstock.core.payload import Error, encode
 from penstock.executors.subprocess.channel import Channel, Garbled
 from penstock.executors.subprocess.environment import clean_environment
 from penstock.executors.subprocess.facts import pack_facts, unpack_error, unpack_facts
-from penstock.executors.subprocess.messages import ENCODER, ORDERS, REPORTS, Commit, Hold, Ready, Stop
+from penstock.executors.subprocess.messages import ENCODER, ORDERS, REPORTS, Commit, Hold, Stop, Stopped
 
 ERROR = Error(code="x", message="y")
 
@@ -91,7 +91,7 @@ def framed(body: bytes) -> bytes:
 
 async def test_messages_come_as_they_were_sent(ends) -> None:
     channel, writer = ends
-    sent = [Ready(), Commit(1, b"facts", True, 2), Hold(3)]
+    sent = [Commit(1, b"facts", True, 2), Hold(3), Stopped()]
     writer.write(b"".join(framed(ENCODER.encode(message)) for message in sent))
     assert [await channel.receive() for _ in sent] == sent
     writer.close()
@@ -138,7 +138,7 @@ async def test_a_message_that_ends_in_the_middle_is_none(ends) -> None:
 
 def test_an_order_is_no_report() -> None:
     with pytest.raises(msgspec.ValidationError):
-        ORDERS.decode(ENCODER.encode(Ready()))
+        ORDERS.decode(ENCODER.encode(Stopped()))
 
 
 def test_only_what_a_program_needs_is_passed_on() -> None:

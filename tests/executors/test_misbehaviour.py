@@ -76,7 +76,7 @@ async def test_a_run_with_retries_goes_on_in_another_worker(runtime: Runtime, tm
     assert lines[1] == lines[2]  # the same idempotency key, twice
     lost = [event async for event in run.events() if "lost" in event.data]
     assert [event.data["lost"] for event in lost] == [1]
-    assert "exit code 7" in lost[0].data["error"].message
+    assert lost[0].data["error"].message.endswith("exit code 7: I had better leave")
 
 
 async def test_retries_come_to_an_end(runtime: Runtime) -> None:

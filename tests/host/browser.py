@@ -65,7 +65,9 @@ class Watched:
         await self.shot(name)
         found = await Axe().run(
             self.page,
-            options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+            options={
+                "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+            },
         )
         assert found.violations_count == 0, found.generate_report()
 

@@ -115,9 +115,7 @@ async def hosted(
     """
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(
-            Runtime(
-                store or MemoryStore(), loader=Loader(standard_scheme()), flows=flows, **options
-            )
+            Runtime(store or MemoryStore(), loader=Loader(standard_scheme()), flows=flows, **options)
         )
         values = Values(runtime.store, vault=OpenVault())
         resident = await stack.enter_async_context(Resident(runtime, namespace, values=values))
@@ -131,9 +129,7 @@ async def hosted(
                 providers=providers,
             )
         )
-        host = Host(
-            runtime, resident=resident, auth=auth, flows=flows, upload_limits=upload_limits
-        )
+        host = Host(runtime, resident=resident, auth=auth, flows=flows, upload_limits=upload_limits)
         await stack.enter_async_context(host.uploads)
         door = await stack.enter_async_context(Door(host, Address(port=0), drain_seconds=2))
         made = Hosted(host, door.urls[0], stack)

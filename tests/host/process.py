@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import httpx
-
 from tests.cli.started import Started
 
 PATIENCE_SECONDS = 30.0

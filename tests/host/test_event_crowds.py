@@ -13,7 +13,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 ROUNDS = 3
 """Other work on the machine makes everything late: one of so many rounds has to do. What the disk
-takes for one write meanwhile is not the host's, either."""
+takes meanwhile is not the host's, either."""
+
+WRITES = 3
+"""So many writes an event may have to wait for: the commit before, its own, and a checkpoint."""
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ async def test_events_are_hardly_late_while_a_hundred_runs_talk(host: CrowdHost)
         late = await lateness(host, runs=100, words=60, pause_ms=50)
         assert len(late.events_ms) > 1000
         events_ms, disk_ms = percentile(late.events_ms, 0.99), percentile(late.disk_ms, 0.99)
-        if events_ms <= 20 + disk_ms:
+        if events_ms <= 20 + WRITES * disk_ms:
             return
         found.append((events_ms, disk_ms))
     pytest.fail(f"p99 of events and of the disk, in ms: {found}")

@@ -61,6 +61,7 @@ ASK = {
         }
     ],
 }
+OPTIONAL = {"anyOf": [{"type": "string", "format": "file"}, {"type": "null"}]}
 TEXT = b"0123456789" * 10
 
 
@@ -157,6 +158,34 @@ async def test_a_file_is_given_by_an_upload_or_not_at_all(served: Hosted, given:
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/inputs/document"
     assert (await served.admin.get("/api/v1/runs")).json()["items"] == []
+
+
+async def test_a_file_deep_inside_of_an_input_is_no_path_either(served: Hosted) -> None:
+    deep = {
+        "flow": "deep",
+        "inputs": {
+            "case": {
+                "type": "object",
+                "properties": {"scans": {"type": "array", "items": OPTIONAL}},
+            }
+        },
+        "nodes": [{"kind": "snippet", "name": "all", "language": "cel", "code": "self.case"}],
+    }
+    await served.apply(deep)
+    path = "/api/v1/flows/deep/runs?wait=10"
+    stolen = {"inputs": {"case": {"scans": [None, "/etc/passwd"]}}}
+    refused = await served.admin.post(path, json=stolen)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (
+        422,
+        "/inputs/case/scans/1",
+    )
+    given = {"inputs": {"case": {"scans": [None, await uploaded(served.admin)]}}}
+    key = {"Idempotency-Key": "deep"}
+    for status in (201, 200):
+        answer = await served.admin.post(path, json=given, headers=key)
+        assert answer.status_code == status, answer.text
+    result = (await served.admin.get(f"/{answer.json()['fid']}/result")).json()["result"]
+    assert result == {"scans": [None, "run:in/report.txt"]}
 
 
 async def test_nobody_else_finds_an_upload(served: Hosted) -> None:
@@ -420,6 +449,17 @@ async def test_a_folder_that_was_replaced_by_a_link_is_not_followed(
     folder.remove()
     folder.place.symlink_to(elsewhere)
     assert (await served.admin.get(f"/{folder.fid}/files/out/copy.txt")).status_code == 404
+    assert (await served.admin.get(f"/{folder.fid}/files")).json()["items"] == []
+
+
+async def test_what_stands_in_place_of_a_side_is_not_listed(served: Hosted, tmp_path: Path) -> None:
+    folder = served.runtime.folders.of(await copied(served))
+    (tmp_path / "secret").write_text("secret")
+    (folder.place / "out" / "copy.txt").unlink()
+    (folder.place / "out").rmdir()
+    (folder.place / "out").symlink_to(tmp_path)
+    listed = (await served.admin.get(f"/{folder.fid}/files")).json()["items"]
+    assert [each["name"] for each in listed] == ["in/report.txt"]
 
 
 # --- parts ------------------------------------------------------------------------
@@ -496,3 +536,16 @@ async def test_a_form_that_wants_no_files_takes_none(served: Hosted) -> None:
     answer = await stranger.post("/login", files={"name": ("a", b"x" * 1000)})
     assert answer.status_code in (403, 415)
     assert not (served.runtime.folders.root / ".uploads").exists()
+
+
+async def test_a_lock_that_wants_nothing_but_a_file_gets_one(served: Hosted) -> None:
+    schema = {"type": "string", "format": "file"}
+    await served.apply({"flow": "scan", "nodes": [{"kind": "lock", "name": "scan", "schema": schema}]})
+    fid = (await served.admin.post("/api/v1/flows/scan/runs", json={})).json()["fid"]
+    async with asyncio.timeout(10):
+        while not (locks := (await served.admin.get(f"/{fid}/locks")).json()["items"]):
+            await served.runtime.store.changed(fid, after=0)
+    path = f"/{fid}/lock/{locks[0]['lid']}/candidate"
+    assert (await served.admin.post(path, json="/etc/passwd")).status_code == 422
+    released = await served.admin.post(path, json=await uploaded(served.admin, "a.png"))
+    assert released.json()["value"] == "run:in/a.png"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from benchmarks.host_clients import launch
-from penstock.store import open_store
+from tests.host.process import HostProcess
+
 from penstock.core.states import RunState
 from penstock.core.store import RunQuery
-from tests.host.process import HostProcess
+from penstock.store import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -77,9 +77,7 @@ async def test_every_run_that_was_answered_completes_after_a_kill(tmp_path: Path
             if answered == COUNT // 2:
                 host.process.kill()
 
-        done = await launch(
-            host.url, host.token, "three", count=COUNT, answered=kill_in_the_middle
-        )
+        done = await launch(host.url, host.token, "three", count=COUNT, answered=kill_in_the_middle)
         assert COUNT // 2 <= len(done.fids) < COUNT
         assert done.refused == []
         host.end()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import jsonschema_rs
 import pytest
+from tests.host.process import HostProcess
 
 from penstock.host.api.openapi import document
 from penstock.host.api.routes import OPERATIONS
 from penstock.host.views import PREFIX
-from tests.host.process import HostProcess
+
+if TYPE_CHECKING:
+    import httpx
 
 ASK = """
 flow: ask

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-
 from tests.host.hosted import Hosted, hosted
 
 HELLO = {
@@ -175,7 +174,9 @@ async def test_runs_are_filtered_by_flow_and_state(served: Hosted) -> None:
     assert [run["flow"] for run in hello] == ["hello"]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=many", "state=odd", "colour=red", "limit=1&limit=2"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=many", "state=odd", "colour=red", "limit=1&limit=2"]
+)
 async def test_a_query_that_is_wrong_is_400_and_names_the_parameter(served: Hosted, query: str) -> None:
     answer = await served.admin.get(f"/api/v1/runs?{query}")
     assert answer.status_code == 400
@@ -246,3 +247,12 @@ async def test_who_launches_a_run_sees_it_and_others_by_grant(served: Hosted) ->
     assert (await viewer.post(f"/{run['fid']}/cancel", json={})).status_code == 403
     assert (await bob.get("/api/v1/runs")).json()["items"] == []
     assert [each["fid"] for each in (await viewer.get("/api/v1/runs")).json()["items"]] == [run["fid"]]
+
+
+async def test_a_flow_of_which_nothing_is_recorded_cannot_be_followed_and_is_refused() -> None:
+    silent = {**HELLO, "flow": "silent", "settings": {"record": "none"}}
+    async with hosted(silent) as served:
+        answer = await served.admin.post("/api/v1/flows/silent/runs", json={"inputs": {"name": "Ada"}})
+        assert answer.status_code == 409
+        assert answer.json()["type"] == "urn:penstock:unrecorded-flow"
+        assert "record: effects" in answer.json()["remedy"]

@@ -11,11 +11,12 @@ from penstock.core.events import Event
 from penstock.core.payload import Error
 from penstock.host.streams.filter import Filter
 from penstock.host.streams.pulse import SLOTS, Pulse
+from penstock.host.streams.sse import EventStream
 from penstock.host.streams.transcript import KEPT_BYTES, Kept, Transcript
 from penstock.testing.clock import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 
 def event(seq: int = 1, kind: str = "node.message", node: str = "a", **data: Any) -> Event:
@@ -100,3 +101,22 @@ async def test_a_pulse_calls_each_once_in_its_period_and_spreads_them() -> None:
     assert called == [0]
     leaves[0]()
     assert clock.pending == []
+
+
+async def test_a_stream_is_sent_piece_by_piece_where_the_server_takes_no_iterable() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("it asks for nothing")
+
+    await EventStream(pieces())({"type": "http"}, receive, send)
+    assert [message.get("body", b"") for message in sent] == [b"", b"one", b"two", b""]
+    assert (b"content-type", b"text/event-stream; charset=utf-8") in sent[0]["headers"]
+    assert not any(name == b"content-length" for name, _ in sent[0]["headers"])

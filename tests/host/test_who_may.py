@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
+from tests.host.hosted import Hosted, hosted
 
 from penstock.host.api.operation import Operation
 from penstock.host.api.routes import OPERATIONS
 from penstock.host.views import PREFIX
-from tests.host.hosted import Hosted, hosted
+
+if TYPE_CHECKING:
+    import httpx
 
 ASK = {
     "flow": "ask",
@@ -30,7 +32,8 @@ ROLES = {
 
 OPEN = {"describe_uploads", "show_session", "log_in", "log_out", "show_live", "show_ready"}
 OWN = {
-    "create_upload", "measure_upload", "show_upload", "continue_upload", "delete_upload", "override_upload",
+    "create_upload", "measure_upload", "show_upload", "continue_upload", "delete_upload",
+    "override_upload",
     "change_password", "list_tokens", "create_token", "delete_token",
 }  # fmt: skip
 """About what belongs to who asks, and to nobody else."""

@@ -66,11 +66,8 @@ LOST = {"killed": "worker.killed", "greedy": "worker.memory", "endless": "worker
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[HostProcess]:
     (tmp_path / "flows.py").write_text(FLOWS)
-    host = HostProcess(tmp_path, "--flows", "flows.py")
-    try:
+    with HostProcess(tmp_path, "--flows", "flows.py") as host:
         yield host
-    finally:
-        host.stop()
 
 
 def launch(client: httpx.Client, flow: str, **inputs: Any) -> dict[str, Any]:
@@ -118,10 +115,6 @@ def test_a_run_in_a_worker_is_there_after_its_host_was_killed(
     with served.client() as client:
         fid = launch(client, "waiting", path=path)["fid"]
     served.kill()
-    again = served.again()
-    try:
+    with served.again() as again, again.client() as client:
         Path(path).touch()
-        with again.client() as client:
-            assert result(client, fid)["result"] == "gone"
-    finally:
-        again.stop()
+        assert result(client, fid)["result"] == "gone"

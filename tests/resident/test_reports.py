@@ -9,6 +9,7 @@ import pytest
 from tests.engine.watching import until
 from tests.resident.world import World, bell, tag, world
 
+from penstock.core.catalog import Collection, Write
 from penstock.core.errors import StoreError, StoreLocked, StoreVersion
 from penstock.engine.observer import Observer
 from penstock.engine.resident import reports
@@ -215,3 +216,21 @@ async def test_what_a_newer_runtime_says_in_a_form_of_its_own_is_told_as_that(bo
     with pytest.raises(StoreVersion, match=store.owner) as caught:
         await statuses(store, "default")
     assert "upgrade" in caught.value.remedy
+
+
+async def test_accounts_of_the_namespace_are_none_of_the_graphs_business() -> None:
+    reloads: list[int] = []
+
+    class Watching(Observer):
+        def reloaded(self, namespace: str, changes: int, seconds: float, error: Error | None) -> None:
+            reloads.append(changes)
+
+    async with world(observer=Watching()) as home:
+        reloads.clear()
+        await home.store.write(
+            [Write(collection=Collection.GRANTS, namespace="default", id="r-1", content=b"{}")], at=AT
+        )
+        await home.resident.reached(await home.store.position())
+        assert reloads == []
+        await home.apply(bell("a"))
+        assert reloads == [1]

@@ -7,15 +7,17 @@ is deactivated is out everywhere within milliseconds. directory.py answers from 
     permission.py   view < launch < operate < admin, and what they are on
     principal.py    who asks
     rights.py       what all the grants of somebody amount to
-    accounts.py     changes of users, groups and grants
+    users.py, groups.py, grants.py   each is changed by way of ledger.py
     tokens.py       API tokens and sessions, given out and taken back
     signing.py      what proves a token
     passwords.py    hashes
     login.py        a name and a password → a session
     attempts.py     how often somebody may be wrong
     oidc/           login through an identity provider
+    first.py        the first administrator
     audit.py        who did what
     kinds.py        the kinds that a namespace may use
+    views.py        records as clients see them
     provider.py     all of it, put together
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from penstock.auth.picture import Picture
-from penstock.auth.records import Grant, Group, RecordT
+from penstock.auth.records import ID, Grant, Group, RecordT
 from penstock.core.catalog import Entry
 from penstock.core.errors import AccountError, EntryNotFound, StoreConflict
 from penstock.core.problems import suggest
@@ -97,7 +97,7 @@ class Ledger:
 def checked_name(name: str, pattern: re.Pattern[str], what: str) -> str:
     """The name of a user or a group as it is kept. Raises AccountError."""
     name = name.strip().lower()
-    if not pattern.fullmatch(name):
+    if not pattern.fullmatch(name) or ID.fullmatch(name):  # nobody is to be taken for somebody else
         raise AccountError(
             f"`{name}` is no name for a {what}",
             field="name",

@@ -92,8 +92,8 @@ class Picture:
         return self._records[sort].get(self._ids.get((sort, name), ""))
 
     def find(self, sort: type[RecordT], key: str) -> RecordT:
-        """The record of a name, or of an id. Raises EntryNotFound."""
-        found = self.named(sort, key) or self.get(sort, key)
+        """The record of an id, or of a name. Raises EntryNotFound."""
+        found = self.get(sort, key) or self.named(sort, key)
         if found is not None:
             return found
         noun, names = sort.__name__.lower(), [record.name for record in self.all(sort)]

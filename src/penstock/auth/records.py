@@ -5,6 +5,7 @@ They refer to each other by id, so that one who comes later under the same name 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,6 +20,8 @@ EVERYWHERE: Final = "*"
 """The namespace of what holds in all of them."""
 
 _ID_BYTES: Final = 9
+ID: Final = re.compile(rf"[a-z]-[0-9a-f]{{{2 * _ID_BYTES}}}")
+"""What the ids of records look like."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from penstock.api.accounts import GrantView, GroupView, TokenView, UserView
+from penstock.api.accounts import AuditView, GrantView, GroupView, TokenView, UserView
 from penstock.api.times import moment
 from penstock.auth.picture import Picture
 from penstock.auth.records import Grant, Group, Token, User
+from penstock.core.audit import AuditEntry
 
 
 def user_view(picture: Picture, user: User) -> UserView:
@@ -59,4 +60,18 @@ def token_view(picture: Picture, token: Token, *, secret: str = "") -> TokenView
         created=moment(token.created),
         expires=moment(token.expires),
         secret=secret,
+    )
+
+
+def audit_view(entry: AuditEntry) -> AuditView:
+    """An entry of the audit trail."""
+    return AuditView(
+        number=entry.number,
+        at=moment(entry.at),
+        who=entry.who,
+        action=entry.action,
+        subject=entry.subject,
+        outcome=entry.outcome,
+        address=entry.address,
+        detail=entry.detail,
     )

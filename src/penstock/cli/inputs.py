@@ -52,26 +52,24 @@ def attached_files(inputs: Mapping[str, Any], schema: Mapping[str, Any]) -> dict
 
     Raises click.UsageError for a path at which there is none.
     """
-    from penstock.engine.attachment import Attachment, is_file, is_file_list
+    from penstock.core.problems import format_path
+    from penstock.engine.attachment import Attachment
+    from penstock.engine.file_places import at_place, file_places, replaced
     from penstock.engine.folder import is_reference
 
-    def attached(name: str, value: Any) -> Any:
+    found: Any = dict(inputs)
+    for place in file_places(schema, inputs):
+        value = at_place(inputs, place)
         if not isinstance(value, str) or is_reference(value):
-            return value
+            continue  # which the schema, or the flow, has something to say about
         path = Path(value).expanduser()
         if not path.is_file():
-            raise click.UsageError(f"the input `{name}` is a file, and there is no file `{value}`")
-        return Attachment(path)
-
-    properties = schema.get("properties", {})
-    found = dict(inputs)
-    for name, value in inputs.items():
-        about = properties.get(name, {})
-        if is_file(about):
-            found[name] = attached(name, value)
-        elif is_file_list(about) and isinstance(value, list):
-            found[name] = [attached(name, item) for item in value]
-    return found
+            raise click.UsageError(
+                f"the input `{format_path(place)}` is a file, and there is no file `{value}`"
+            )
+        found = replaced(found, place, Attachment(path))
+    attached: dict[str, Any] = found
+    return attached
 
 
 def _read_source(source: str) -> tuple[Any, str]:

@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "groups": ("penstock.cli.accounts.groups:groups", "List, add and change groups of users."),
     "grants": ("penstock.cli.accounts.grants:grants", "List, give and take permissions."),
     "tokens": ("penstock.cli.accounts.tokens:tokens", "List, make and end tokens and sessions."),
+    "audit": ("penstock.cli.accounts.audit:audit", "Show who did what."),
     "flows": ("penstock.cli.flows:flows", "List and show the flows of a host or a namespace."),
     "login": ("penstock.cli.login:login", "Log in to a host, and keep a token for it."),
     "logout": ("penstock.cli.login:logout", "End the token that is kept for a host."),

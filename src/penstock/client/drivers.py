@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+import httpx2
 
 from penstock.client.connection import Connection, reaching
 from penstock.client.effects import Answer, Ask, Effect, Found, Items, Next, Open, Pause, Steps
 from penstock.client.script import Script
 
-if TYPE_CHECKING:
-    import httpx2
 T = TypeVar("T")
 
 
@@ -20,8 +21,6 @@ class Driver:
     """Blocks until it is done. Threads may share one."""
 
     def __init__(self, connection: Connection, *, transport: httpx2.BaseTransport | None = None) -> None:
-        import httpx2
-
         self.connection = connection
         self._http = httpx2.Client(**connection.options(), transport=transport)
 
@@ -60,14 +59,12 @@ class Driver:
 
 
 class _Talk:
-    """The effects of one script, and the response that is open for it."""
+    """The effects of one script, and what is open for it."""
 
     def __init__(self, connection: Connection, http: httpx2.Client) -> None:
         self._connection = connection
         self._http = http
-        self._opened: Open | None = None
-        self._response: httpx2.Response | None = None
-        self._parts: Iterator[Any] = iter(())
+        self._opened: _Opened | None = None
 
     def have(self, effect: Effect) -> Any:
         match effect:
@@ -79,7 +76,7 @@ class _Talk:
             case Next():
                 assert self._opened is not None
                 with reaching(self._connection, self._opened.ask):
-                    return next(self._parts, None)
+                    return next(self._opened.parts, None)
             case Pause():
                 return time.sleep(effect.seconds)
             case _:
@@ -87,25 +84,29 @@ class _Talk:
 
     def _open(self, wanted: Open) -> Answer:
         self.close()
+        asked = self._connection.request(wanted.ask, events=wanted.events)
         with reaching(self._connection, wanted.ask):
-            request = self._http.build_request(
-                **self._connection.request(wanted.ask, events=wanted.events)
-            )
-            response = self._http.send(request, stream=True)
+            response = self._http.send(self._http.build_request(**asked), stream=True)
             if not response.is_success:
-                try:
+                with contextlib.closing(response):
                     response.read()
-                finally:
-                    response.close()
                 return answer_of(response)
-        self._opened, self._response = wanted, response
-        self._parts = iter(_events(response)) if wanted.events else response.iter_bytes()
+        parts = iter(_events(response)) if wanted.events else response.iter_bytes()
+        self._opened = _Opened(wanted.ask, response, parts)
         return Answer(response.status_code, response.headers)
 
     def close(self) -> None:
-        if self._response is not None:
-            self._response.close()
-            self._response = None
+        if self._opened is not None:
+            self._opened.response.close()
+            self._opened = None
+
+
+class _Opened(NamedTuple):
+    """A response that comes in parts."""
+
+    ask: Ask
+    response: httpx2.Response
+    parts: Iterator[Any]
 
 
 class AsyncDriver:
@@ -114,8 +115,6 @@ class AsyncDriver:
     def __init__(
         self, connection: Connection, *, transport: httpx2.AsyncBaseTransport | None = None
     ) -> None:
-        import httpx2
-
         self.connection = connection
         self._http = httpx2.AsyncClient(**connection.options(), transport=transport)
 
@@ -159,9 +158,7 @@ class _AsyncTalk:
     def __init__(self, connection: Connection, http: httpx2.AsyncClient) -> None:
         self._connection = connection
         self._http = http
-        self._opened: Open | None = None
-        self._response: httpx2.Response | None = None
-        self._parts: AsyncIterator[Any] | None = None
+        self._opened: _AsyncOpened | None = None
 
     async def have(self, effect: Effect) -> Any:
         match effect:
@@ -172,9 +169,8 @@ class _AsyncTalk:
                 return await self._open(effect)
             case Next():
                 assert self._opened is not None
-                assert self._parts is not None
                 with reaching(self._connection, self._opened.ask):
-                    return await anext(self._parts, None)
+                    return await anext(self._opened.parts, None)
             case Pause():
                 return await asyncio.sleep(effect.seconds)
             case _:
@@ -182,25 +178,27 @@ class _AsyncTalk:
 
     async def _open(self, wanted: Open) -> Answer:
         await self.close()
+        asked = self._connection.request(wanted.ask, events=wanted.events)
         with reaching(self._connection, wanted.ask):
-            request = self._http.build_request(
-                **self._connection.request(wanted.ask, events=wanted.events)
-            )
-            response = await self._http.send(request, stream=True)
+            response = await self._http.send(self._http.build_request(**asked), stream=True)
             if not response.is_success:
-                try:
+                async with contextlib.aclosing(response):
                     await response.aread()
-                finally:
-                    await response.aclose()
                 return answer_of(response)
-        self._opened, self._response = wanted, response
-        self._parts = aiter(_events(response)) if wanted.events else response.aiter_bytes()
+        parts = aiter(_events(response)) if wanted.events else response.aiter_bytes()
+        self._opened = _AsyncOpened(wanted.ask, response, parts)
         return Answer(response.status_code, response.headers)
 
     async def close(self) -> None:
-        if self._response is not None:
-            response, self._response = self._response, None
-            await response.aclose()
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            await opened.response.aclose()
+
+
+class _AsyncOpened(NamedTuple):
+    ask: Ask
+    response: httpx2.Response
+    parts: AsyncIterator[Any]
 
 
 def answer_of(response: httpx2.Response) -> Answer:
@@ -208,6 +206,4 @@ def answer_of(response: httpx2.Response) -> Answer:
 
 
 def _events(response: httpx2.Response) -> httpx2.EventSource:
-    import httpx2
-
     return httpx2.EventSource(response, max_event_size=None)  # what a node gives may be of any size

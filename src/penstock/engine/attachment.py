@@ -16,10 +16,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from penstock.engine.file_places import FORMAT, at_place, places_of, replaced
 from penstock.engine.folder import GIVEN, REFERENCE, RunFolder
-
-FORMAT: Final = "file"
-"""The JSON Schema `format` of an input that is a file."""
 
 File = Annotated[str, msgspec.Meta(extra_json_schema={"format": FORMAT})]
 """The hint of a parameter that is a file: its reference, which `ctx.path` makes a path of."""
@@ -29,7 +27,9 @@ Fill = Callable[[RunFolder], None]
 
 _NAME_BYTES: Final = 200
 _COPY_BYTES: Final = 1 << 20
-_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]')
+_FORBIDDEN: Final = re.compile(
+    r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]'
+)
 """What no file system can have in a name, some cannot, or what makes a name look like another."""
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
@@ -52,7 +52,7 @@ class Attachment(msgspec.Struct, frozen=True):
 class Attached(msgspec.Struct, frozen=True):
     """Inputs in which references stand for attachments; these by their names in the folder `in`."""
 
-    inputs: dict[str, Any]
+    inputs: Any
     files: dict[str, Attachment]
 
     @property
@@ -74,39 +74,21 @@ class Attached(msgspec.Struct, frozen=True):
         _sync(folder.place.parent)
 
 
-def is_file(schema: Mapping[str, Any]) -> bool:
-    """Whether an input with this schema is a file."""
-    return schema.get("format") == FORMAT or any(map(is_file, schema.get("anyOf", ())))
-
-
-def is_file_list(schema: Mapping[str, Any]) -> bool:
-    """Whether it is a list of files."""
-    items = schema.get("items")
-    return schema.get("type") == "array" and isinstance(items, Mapping) and is_file(items)
-
-
-def attach(inputs: Mapping[str, Any], *, taken: Iterable[str] = ()) -> Attached:
-    """Put references in the place of the attachments among inputs, and in lists of them.
+def attach(inputs: Any, *, taken: Iterable[str] = ()) -> Attached:
+    """Put references in the place of the attachments among inputs.
 
     taken: the names that the run's folder has already.
     """
     files: dict[str, Attachment] = {}
     names = {name.casefold() for name in taken}
-
-    def replaced(value: Any) -> Any:
-        if not isinstance(value, Attachment):
-            return value
-        name = next(
-            name for name in _numbered(value.name or value.path.name) if name.casefold() not in names
-        )
+    found: Any = inputs
+    for place in places_of(inputs, Attachment):
+        attachment = at_place(inputs, place)
+        wanted = _numbered(attachment.name or attachment.path.name)
+        name = next(name for name in wanted if name.casefold() not in names)
         names.add(name.casefold())  # some file systems make no difference
-        files[name] = value
-        return _refer(name)
-
-    found = {
-        name: list(map(replaced, value)) if isinstance(value, list | tuple) else replaced(value)
-        for name, value in inputs.items()
-    }
+        files[name] = attachment
+        found = replaced(found, place, _refer(name))
     return Attached(found, files)
 
 

@@ -87,22 +87,21 @@ class Launching:
         await runtime.revisions.prepare(flow, load=runtime.executors.here(flow))
         now = runtime.clock.now()
         journal = runtime.journal(fid, flow)
+        row = RunRow(
+            fid=fid,
+            flow=flow.name,
+            source=flow.source,
+            revision=flow.revision,
+            state=RunState.RUNNING,
+            owner=runtime.store.owner,
+            started=now,
+            namespace=flow.namespace,
+            launcher=beginning.launcher,
+            executor=flow.settings.executor,
+            key=beginning.key,
+        )
         if not journal.silent:
-            journal.create(
-                RunRow(
-                    fid=fid,
-                    flow=flow.name,
-                    source=flow.source,
-                    revision=flow.revision,
-                    state=RunState.RUNNING,
-                    owner=runtime.store.owner,
-                    started=now,
-                    namespace=flow.namespace,
-                    launcher=beginning.launcher,
-                    executor=flow.settings.executor,
-                    key=beginning.key,
-                )
-            )
+            journal.create(row)
         trace = beginning.trace
         if not trace and runtime.observer is not None:
             trace = runtime.observer.traceparent()
@@ -120,7 +119,7 @@ class Launching:
         execution = runtime.execute(
             flow, journal, beginning.given, started=now, replay=replay, trace=trace
         )
-        return Run(runtime, fid, outcome=execution.outcome, fresh=True)
+        return Run(runtime, fid, outcome=execution.outcome, begun=row)
 
 
 def _started(flow: Flow, beginning: Beginning, trace: str) -> dict[str, Any]:

@@ -19,10 +19,11 @@ class Run:
     """A run by its id. It holds nothing: as many as one likes cost next to nothing.
 
     Only a run that nobody records leaves its outcome with its handle.
-    fresh: the launch that gave this handle has begun the run; it did not find it.
+    begun: the run at a glance as the launch that gave this handle has begun it; None where it
+    was there before.
     """
 
-    __slots__ = ("_outcome", "_runtime", "fid", "fresh")
+    __slots__ = ("_outcome", "_runtime", "begun", "fid")
 
     def __init__(
         self,
@@ -30,15 +31,20 @@ class Run:
         fid: str,
         *,
         outcome: asyncio.Future[Payload] | None = None,
-        fresh: bool = False,
+        begun: RunRow | None = None,
     ) -> None:
         self._runtime = runtime
         self._outcome = outcome
         self.fid = fid
-        self.fresh = fresh
+        self.begun = begun
 
     def __repr__(self) -> str:
         return f"Run({self.fid!r})"
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the launch that gave this handle has begun the run, and did not find it."""
+        return self.begun is not None
 
     async def row(self) -> RunRow:
         """The run at a glance. Raises RunNotFound."""

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 def application(host: Host) -> Starlette:
     """The ASGI application of a host."""
+    whole, short = routes(host)
     return Starlette(
-        routes=[*page.routes(host), *description.routes(), *routes(host)],
+        routes=[*whole, *page.routes(host), *description.routes(), *short],
         middleware=[Middleware(Forwarded)],
         exception_handlers={HTTPException: _refused},
     )

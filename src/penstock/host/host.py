@@ -31,8 +31,9 @@ class Host:
 
     runtime: executes the runs; it must be open. resident: the graph of the namespace, which
     follows its flow specs. auth: who there is, and what they may do; it must be open, and
-    somebody runs its `follow`. telemetry: what is known of the host's health. flows: others than those of the namespace. secure: whether clients
-    come by TLS. retiring: the host is about to end.
+    somebody runs its `follow`. telemetry: what is known of the host's health. flows: others than
+    those of the namespace. secure: whether clients come by TLS. upload_limits: what one may
+    upload. retiring: the host is about to end.
     """
 
     def __init__(
@@ -54,9 +55,7 @@ class Host:
         self.specs = Specs(runtime.store, scheme=runtime.loader.scheme, clock=runtime.clock)
         self.shelf = Shelf(resident, flows)
         self.access = Access(auth, secure=secure)
-        self.uploads = Uploads(
-            lambda: runtime.folders.root, clock=runtime.clock, limits=upload_limits
-        )
+        self.uploads = Uploads(lambda: runtime.folders.root, clock=runtime.clock, limits=upload_limits)
         self.followings = Followings(runtime)
         self.retiring = asyncio.Event()
         auth.directory.listen(self.followings.look)

@@ -106,9 +106,7 @@ def answer(problem: Problem, headers: Sequence[tuple[str, str]] = ()) -> Respons
 
 def fault_of(problem: DocumentProblem, *, below: str = "") -> Fault:
     """What is wrong with a document. below: where the document is, in what was sent."""
-    return Fault(
-        detail=problem.message, pointer=below + to_pointer(problem.path), remedy=problem.hint
-    )
+    return Fault(detail=problem.message, pointer=below + to_pointer(problem.path), remedy=problem.hint)
 
 
 def _faults(error: errors.PenstockError) -> Sequence[Fault]:

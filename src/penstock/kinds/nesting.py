@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from penstock.core.ports import Port, Ports
-from penstock.engine.kind import Control, Inputs, Outputs, field
-from penstock.engine.nesting import NestedGraph
-
-if TYPE_CHECKING:
-    from penstock.engine.context import ControlContext
-    from penstock.engine.nesting import Nesting
+from penstock.engine.holder import Holder
 
 
-class _Holder(Control):
-    """What both kinds have in common."""
-
-    specs: list[dict[str, Any]]
-    inbounds: dict[str, Any] = field(default_factory=dict)
-    outbounds: dict[str, Any] = field(default_factory=dict)
-    graph: NestedGraph | None = field(init=False, default=None)
-
-    apart: ClassVar[bool] = False
-    in_ports: ClassVar[Ports] = {"in": Port(default=None)}
-
-    def nest(self, nesting: Nesting) -> None:
-        self.graph = nesting.graph(self.specs, inbounds=self.inbounds, outbounds=self.outbounds)
-
-    def ports(self) -> tuple[Ports, Ports]:
-        assert self.graph is not None, "the ports are known when the specs are compiled"
-        return self.graph.in_ports, self.graph.out_ports
-
-    async def load(self) -> None:
-        assert self.graph is not None, "a node is compiled before it is loaded"
-        await self.graph.instances.load()
-
-    async def unload(self) -> None:
-        if self.graph is not None:
-            await self.graph.instances.unload()
-
-    async def run(self, inputs: Inputs, ctx: ControlContext) -> Outputs:
-        assert self.graph is not None, "a node is compiled before it runs"
-        return await ctx.call_nested(self.graph, inputs, apart=self.apart)
-
-
-class Block(_Holder, kind="block", aliases=("control.block",)):
+class Block(Holder, kind="block", aliases=("control.block",)):
     """Hold a graph of specs that looks like one node from outside.
 
     The specs have names of their own: nothing outside can link to them, and they link to
@@ -72,7 +36,7 @@ class Block(_Holder, kind="block", aliases=("control.block",)):
     out_ports: ClassVar[Ports] = {"out": Port()}
 
 
-class Step(_Holder, kind="step", aliases=("control.step",)):
+class Step(Holder, kind="step", aliases=("control.step",)):
     """Hold a graph of specs that runs as a child process of its own.
 
     It reads like a `block`. The difference is what ends with it: what its nodes open is

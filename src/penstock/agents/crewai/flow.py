@@ -13,7 +13,7 @@ from penstock.agents.crewai.session import Session
 from penstock.agents.crewai.tasks import journal_tasks, step_names
 from penstock.core.payload import Payload
 from penstock.core.spec import DEFAULT_NAMESPACE, Settings
-from penstock.engine.attachment import is_file
+from penstock.engine.file_places import at_place, file_places, replaced
 from penstock.engine.flow import check_inputs
 from penstock.engine.program import Program
 from penstock.engine.strand import Context
@@ -78,13 +78,17 @@ class CrewFlow(Program):
     async def call(self, context: Context, inputs: Mapping[str, Payload]) -> Payload:
         context.conceal(*_secrets_of_environment())
         session = Session(context)
-        given = {name: self._as_path(context, name, value) for name, value in inputs.items()}
+        given = self._with_paths(context, inputs)
         return await session.run(lambda: self._work(session, given))
 
-    def _as_path(self, context: Context, name: str, value: Payload) -> Payload:
-        """A file as the path of it: the framework knows nothing of references."""
-        schema = self.input_schema.get("properties", {}).get(name, {})
-        return str(context.path(value)) if is_file(schema) and isinstance(value, str) else value
+    def _with_paths(self, context: Context, inputs: Mapping[str, Payload]) -> dict[str, Payload]:
+        """Files as their paths: the framework knows nothing of references."""
+        given: dict[str, Payload] = dict(inputs)
+        for place in file_places(self.input_schema, given):
+            value = at_place(given, place)
+            if isinstance(value, str):
+                given = replaced(given, place, str(context.path(value)))
+        return given
 
     def _work(self, session: Session, inputs: dict[str, Payload]) -> Payload:
         """What the session's thread does."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from penstock.api.accounts import (
+        AuditView,
         GrantView,
         GroupChange,
         GroupView,
@@ -65,6 +66,10 @@ class Desk(Protocol):
     async def add_token(self, wanted: NewToken) -> TokenView: ...
 
     async def remove_token(self, id: str) -> None: ...  # noqa: A002 - the field's word
+
+    def audit(self, *, who: str, action: str, subject: str) -> AsyncIterator[AuditView]:
+        """The audit trail, newest first: what fits all that is not empty."""
+        ...
 
 
 @asynccontextmanager

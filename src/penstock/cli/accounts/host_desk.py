@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penstock.api.accounts import (
+        AuditView,
         GrantView,
         GroupChange,
         GroupView,
@@ -78,3 +80,7 @@ class HostDesk:
 
     async def remove_token(self, id: str) -> None:  # noqa: A002 - the field's word
         await self._client.remove_token(id)
+
+    async def audit(self, *, who: str, action: str, subject: str) -> AsyncIterator[AuditView]:
+        async for entry in self._client.audit(who=who, action=action, subject=subject):
+            yield entry

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from penstock.auth.audit import Act
 from penstock.auth.permission import Permission, Resource
 from penstock.auth.records import Grant, Group, Token, User
-from penstock.auth.views import grant_view, group_view, token_view, user_view
+from penstock.auth.views import audit_view, grant_view, group_view, token_view, user_view
+from penstock.core.audit import AuditQuery
 from penstock.core.errors import AccountError, EntryNotFound
 
 if TYPE_CHECKING:
     from penstock.api.accounts import (
+        AuditView,
         GrantView,
         GroupChange,
         GroupView,
@@ -26,6 +31,9 @@ if TYPE_CHECKING:
     )
     from penstock.auth import Auth
     from penstock.auth.picture import Picture
+
+
+_PAGE: Final = 200
 
 
 class StoreDesk:
@@ -147,6 +155,13 @@ class StoreDesk:
         view = token_view(self._picture, token)
         await self._auth.tokens.revoke([token])
         await self._tell(Act.TOKEN_DELETE, f"user:{view.user}", f"token {token.id}")
+
+    async def audit(self, *, who: str, action: str, subject: str) -> AsyncIterator[AuditView]:
+        wanted = AuditQuery(who=who, action=action, subject=subject, limit=_PAGE)
+        while page := await self._auth.store.audits(wanted):
+            for entry in page:
+                yield audit_view(entry)
+            wanted = msgspec.structs.replace(wanted, before=page[-1].number)
 
     async def _tell(self, act: Act, subject: str, detail: str = "") -> None:
         who = f"{getpass.getuser()} on the command line"

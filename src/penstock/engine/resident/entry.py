@@ -30,12 +30,12 @@ class Entry:
     Processes keep the entry that they began with, so each of them sees one state of the
     graph from its first packet to its last. error: the plan that answers for failures. limit:
     how long a process may take. inline: it needs no event loop. running: how many are under way.
-    way: what it was compiled of. answer_now: the response of an inline plan to a payload; it
-    raises Failure.
+    way: what it was compiled of. at_once: the response to a payload without an event loop,
+    where that can be had; it raises Failure.
     """
 
     __slots__ = (
-        "__weakref__", "_drained", "_shared", "answer_now", "error", "inline", "key", "limit",
+        "__weakref__", "_drained", "_shared", "at_once", "error", "inline", "key", "limit",
         "nodes", "plan", "port", "roots", "running", "way",
     )  # fmt: skip
 
@@ -57,14 +57,22 @@ class Entry:
         self.error = error
         self.limit = limit
         self.way = way
-        self.inline = plan.inline and roots.runtime.inspector is None
+        looked_at = roots.runtime.inspector is not None
+        self.inline = plan.inline and not looked_at
         self.nodes = frozenset(_nodes((plan,) if error is None else (plan, error)))
         self.running = 0
         self._drained: asyncio.Future[None] | None = None
         self._shared = roots.live(key)
-        self.answer_now: Callable[[Payload], Payload] = (
-            Tree(plan).answer if is_tree(plan) else partial(self._run_now, plan)
-        )
+        self.at_once: Callable[[Payload], Payload] | None = None
+        if not looked_at and is_tree(plan):
+            self.at_once = Tree(plan.feeds).answer
+        elif self.inline:
+            self.at_once = partial(self._run_now, plan)
+
+    def answer_now(self, payload: Payload) -> Payload:
+        """The response of an inline process. Raises Failure."""
+        assert self.at_once is not None
+        return self.at_once(payload)
 
     def recover_now(self, failure: Failure) -> Payload:
         """What the error plan makes of a failure, where it is inline, too. Raises Failure."""

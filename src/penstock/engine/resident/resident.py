@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from penstock.core.catalog import Collection, Entry
+from penstock.core.catalog import DOCUMENTS, Collection, Entry
 from penstock.core.errors import PenstockError, StoreError
 from penstock.core.payload import Error, Payload
 from penstock.core.spec import EnvRef
@@ -178,8 +178,12 @@ class Resident:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _take(self, changes: Sequence[Entry]) -> None:
-        """Carry out some changes; those of other namespaces are none of ours."""
-        own = [change for change in changes if change.namespace == self.namespace]
+        """Carry out some changes; those of other namespaces, and of accounts, are none of ours."""
+        own = [
+            change
+            for change in changes
+            if change.namespace == self.namespace and change.collection in DOCUMENTS
+        ]
         for change in own:
             if change.collection is Collection.SPECS:
                 self._take_spec(StoredSpec.of(change))

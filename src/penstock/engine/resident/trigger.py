@@ -37,7 +37,8 @@ class TriggerContext:
     nothing more, and what it started may be on its last legs.
     at_once: what answers a payload in place of `begin`, by port, where that is the shortest way:
     where a graph of plain pure nodes hangs from the port, and nobody hears of its processes. It
-    raises Failure; `begin` with the same payload then does what is to be done about that.
+    raises Failure; `begin` with the same payload then does what is to be done about that, and
+    tells those who hear of failures alone.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class TriggerContext:
         self.clock: Clock = recorder.runtime.clock
         self.observer: Observer | None = recorder.runtime.observer
         self.subject = Subject(namespace, symbol.key)
-        self._heard = self.observer is not None and self.observer.hears("process_answered")
+        self._heard = self.observer is not None and self.observer.hears(
+            "process_answered", "process_began", "child_began", "attempt_began"
+        )
         self._recorder = recorder
         self._shared = shared
         self._failed = failed
@@ -208,9 +211,9 @@ class TriggerContext:
     def _go(self, entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
         """Go these ways from now on; the entries from before."""
         before, self._entries = self._entries, entries
-        plain = not (self._durable or self._heard)
+        found = {} if self._durable or self._heard else entries
         self.at_once = {
-            port: entry.answer_now for port, entry in entries.items() if plain and entry.inline
+            port: entry.at_once for port, entry in found.items() if entry.at_once is not None
         }
         return before
 

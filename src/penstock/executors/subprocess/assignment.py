@@ -26,6 +26,7 @@ from penstock.executors.subprocess.messages import (
     Said,
     Stop,
     Stopped,
+    Taken,
     Word,
 )
 
@@ -83,7 +84,6 @@ class Assignment:
         run.locks.forward(self._pass_on)
         relaying = asyncio.create_task(self._relay(), name=f"penstock:worker:{run.fid}")
         watching = asyncio.create_task(self._guard.watch_memory(), name=f"penstock:memory:{run.fid}")
-        self._guard.begin_to_count()
         try:
             try:
                 await asyncio.wait([relaying])
@@ -136,6 +136,8 @@ class Assignment:
     async def _heed(self, report: Report) -> Outcome | None:
         """Do what is asked for; an outcome is the caller's. Raises ValueError for nonsense."""
         match report:
+            case Taken():
+                self._guard.begin_to_count()
             case Commit():
                 self._commit(report)
             case Hold():
@@ -245,5 +247,5 @@ class Assignment:
             self._limits,
             node=next(iter(self._at_work)) if len(self._at_work) == 1 else "",
             exit_code=code,
-            detail=detail,
+            detail=detail or self._worker.stderr.last,
         )

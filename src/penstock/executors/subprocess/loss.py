@@ -35,6 +35,7 @@ class WorkerLost(Exception):
     """The worker of a run is gone before the run was over.
 
     node: what it executed, where that was one thing alone. exit_code: negative for a signal.
+    detail: what made no sense, or what it said last.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ def _message(cause: Cause, limits: WorkerLimits, exit_code: int, detail: str) ->
         return f"the worker of the run said what makes no sense: {detail}"
     if exit_code < 0:
         return f"the worker of the run was killed by {_signal(-exit_code)}"
-    return f"the worker of the run ended by itself, with exit code {exit_code}"
+    said = f": {detail:.200}" if detail else ""
+    return f"the worker of the run ended by itself, with exit code {exit_code}{said}"
 
 
 def _signal(number: int) -> str:

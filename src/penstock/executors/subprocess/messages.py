@@ -23,7 +23,7 @@ class _Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Setup(_Message, frozen=True):
-    """The first word. path: where Python looks for modules. kinds: modules with more kinds."""
+    """Comes before anything is loaded. path: where Python looks for modules. kinds: more modules."""
 
     path: list[str]
     kinds: list[str] = []
@@ -80,8 +80,8 @@ Order = Setup | Execute | Answered | Word | Stop | Describe
 # --- to the host ----------------------------------------------------------------------
 
 
-class Ready(_Message, frozen=True):
-    """The worker has started."""
+class Taken(_Message, frozen=True):
+    """The worker has started, and begins with the run."""
 
 
 class Commit(_Message, frozen=True):
@@ -152,7 +152,7 @@ class Refused(_Message, frozen=True):
 Outcome = Done | Failed | Stopped
 """How the execution of a run ended in a worker."""
 
-Report = Ready | Commit | Hold | Heard | Said | Done | Failed | Stopped | Described | Refused
+Report = Taken | Commit | Hold | Heard | Said | Done | Failed | Stopped | Described | Refused
 
 REPORTS: Final = msgspec.msgpack.Decoder(Report)
 ORDERS: Final = msgspec.msgpack.Decoder(Order)

@@ -21,19 +21,24 @@ _PATIENCE_SECONDS: Final = 1.0
 
 
 class Output:
-    """One stream of a worker. What comes is of the run that it executes, and else of nobody."""
+    """One stream of a worker. What comes is of the run that it executes, and else of nobody.
+
+    last: the last line of the run that says something.
+    """
 
     def __init__(self) -> None:
         self._begun = b""
         self._take: Callable[[str], None] | None = None
         self._mark = b""
         self._left = 0
+        self.last = ""
         self._over = asyncio.Event()
         self._ended = False
 
     def follow(self, take: Callable[[str], None], mark: bytes) -> None:
         """Pass lines on, until a line that consists of the mark."""
         self._take, self._mark, self._left, self._begun = take, mark, MOST_BYTES, b""
+        self.last = ""
         if not self._ended:
             self._over.clear()
 
@@ -69,6 +74,8 @@ class Output:
         if self._take is None or self._left <= 0:
             return
         self._left -= len(line) + _LINE_BYTES
-        self._take(line.rstrip(b"\r").decode("utf-8", "replace"))
+        text = line.rstrip(b"\r").decode("utf-8", "replace")
+        self.last = text.strip() or self.last
+        self._take(text)
         if self._left <= 0:
             self._take("… it went on, and what came then is not kept")

@@ -1,10 +1,12 @@
-"""The pool: executes runs in worker processes, so many at a time."""
+"""The pool: executes runs in worker processes, so many at a time.
+
+Most commands make one and few start a worker, so what workers need is imported with the first.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -13,23 +15,14 @@ from penstock.core.errors import SettingsError
 from penstock.core.events import EventType
 from penstock.core.payload import Error, Payload, encode
 from penstock.core.policies import WorkerLimits
-from penstock.engine.described import DescribedFlow
 from penstock.engine.firing import Failure
-from penstock.executors.subprocess.channel import Garbled
 from penstock.executors.subprocess.environment import clean_environment
-from penstock.executors.subprocess.facts import unpack
 from penstock.executors.subprocess.line import Line
 from penstock.executors.subprocess.loss import WorkerLost
-from penstock.executors.subprocess.messages import (
-    Describe,
-    Described,
-    Execute,
-    Refused,
-    pack_events,
-)
 
 if TYPE_CHECKING:
     from penstock.core.events import Event
+    from penstock.engine.described import DescribedFlow
     from penstock.engine.executor import Kept
     from penstock.engine.flow import Flow
     from penstock.engine.live import LiveRun
@@ -126,6 +119,8 @@ class Pool:
 
         Their runs are executed by this executor. Raises SettingsError.
         """
+        from penstock.executors.subprocess.messages import Describe
+
         line, staff = self._opened()
         async with line.place(reference):
             worker = await staff.hire(_NOBODYS)
@@ -140,6 +135,11 @@ class Pool:
                 staff.give_back(worker, revision=revision, usable=bool(revision))
 
     async def _described(self, worker: WorkerProcess, reference: str) -> list[DescribedFlow]:
+        from penstock.engine.described import DescribedFlow
+        from penstock.executors.subprocess.channel import Garbled
+        from penstock.executors.subprocess.facts import unpack
+        from penstock.executors.subprocess.messages import Described, Refused
+
         try:
             async with asyncio.timeout(IMPORT_SECONDS):
                 report = await worker.receive()
@@ -170,6 +170,7 @@ class Pool:
         limits: WorkerLimits,
     ) -> Payload:
         from penstock.executors.subprocess.assignment import Assignment
+        from penstock.executors.subprocess.messages import Execute, pack_events
 
         line, staff = self._opened()
         async with self._place(line, flow, run):
@@ -179,7 +180,7 @@ class Pool:
                 values=encode(dict(await kept.values())),
                 inputs=encode(dict(inputs)),
                 history=pack_events(_as_left(history)),
-                mark=b"\0penstock:" + secrets.token_hex(8).encode(),
+                mark=b"\0penstock:" + os.urandom(8).hex().encode(),
                 memory_bytes=limits.memory_bytes,
                 files=str(run.folder.root),
             )

@@ -8,12 +8,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, cast
 
 from penstock.executors.subprocess.channel import LARGEST_BYTES, Channel
-from penstock.executors.subprocess.messages import REPORTS, Order, Ready, Report, Setup
+from penstock.executors.subprocess.messages import REPORTS, Order, Report
 from penstock.executors.subprocess.output import Output
 
 _MODULE: Final = "penstock.executors.subprocess.worker"
@@ -40,8 +40,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._channel: Channel[Report] | None = None
 
     @classmethod
-    async def start(cls, *, environment: Mapping[str, str], kinds: Sequence[str]) -> WorkerProcess:
-        """Start a worker; it is ready when it says so. Raises OSError."""
+    async def start(cls, *, environment: Mapping[str, str]) -> WorkerProcess:
+        """Start a worker, which takes orders from now on. Raises OSError."""
         worker = cls()
         own, theirs = socket.socketpair()
         try:
@@ -63,10 +63,9 @@ class WorkerProcess(asyncio.SubprocessProtocol):
                 )
             worker._channel = await Channel.over(own, REPORTS, largest=LARGEST_BYTES)
         except BaseException:
-            worker.kill()
             own.close()
+            await worker.end()
             raise
-        worker.send(Setup(path=[part or str(Path.cwd()) for part in sys.path], kinds=list(kinds)))
         return worker
 
     # --- what the process does ------------------------------------------------------
@@ -102,12 +101,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     async def receive(self) -> Report | None:
         """What the worker says next; None when it is gone. Raises Garbled."""
-        if self._channel is None:
-            return None
-        while True:
-            report = await self._channel.receive()
-            if not isinstance(report, Ready):
-                return report
+        return None if self._channel is None else await self._channel.receive()
 
     # --- its end --------------------------------------------------------------------
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
+from penstock.executors.subprocess.messages import Setup
 from penstock.executors.subprocess.process import WorkerProcess
 
 T = TypeVar("T")
@@ -52,6 +55,8 @@ class Staff:
         worker = self._at_hand(revision) or self._at_hand("")
         if worker is None:
             worker = await self._start()
+        if not worker.revision:
+            worker.send(Setup(path=list(map(os.path.abspath, sys.path)), kinds=list(self._kinds)))
         worker.revision = revision
         self._hired += 1
         self._busy.add(worker)
@@ -123,8 +128,7 @@ class Staff:
     async def _start(self) -> WorkerProcess:
         """A new worker. Who is cancelled meanwhile leaves it to the next."""
         starting = self._own(
-            WorkerProcess.start(environment=self._environment, kinds=self._kinds),
-            "penstock:worker:starts",
+            WorkerProcess.start(environment=self._environment), "penstock:worker:starts"
         )
         try:
             return await asyncio.shield(starting)

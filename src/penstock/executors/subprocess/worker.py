@@ -27,10 +27,10 @@ from penstock.executors.subprocess.messages import (
     Described,
     Execute,
     Order,
-    Ready,
     Refused,
     Setup,
     Stop,
+    Taken,
     Word,
 )
 from penstock.executors.subprocess.threads import Threads
@@ -58,7 +58,6 @@ class Worker:
 
     async def serve(self) -> None:
         """Take orders until the host hangs up."""
-        self._channel.send(Ready())
         while True:
             order = await self._channel.receive()
             if order is None:
@@ -74,6 +73,7 @@ class Worker:
                 sys.path[:] = order.path
                 self._kinds = order.kinds
             case Execute():
+                self._channel.send(Taken())
                 self._work = Work(
                     order,
                     send=self._channel.send,

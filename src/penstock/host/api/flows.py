@@ -14,17 +14,19 @@ from penstock.api.runs import Launch, RunView
 from penstock.auth import Permission
 from penstock.auth.audit import Act
 from penstock.core.payload import Payload
+from penstock.core.policies import Record
 from penstock.host.api.call import Call
 from penstock.host.api.operation import Operations, Reply
 from penstock.host.api.runs import Wait, seen, waited
 from penstock.host.api.submitted import submitted_inputs
 from penstock.host.files.attaching import is_same
 from penstock.host.problem import Refused
-from penstock.host.views import flow_view
+from penstock.host.views import flow_view, run_view
 
 if TYPE_CHECKING:
     from penstock.core.store import RunRow
     from penstock.engine.flow import Flow
+    from penstock.engine.run import Run
 
 flows = Operations("flows")
 
@@ -89,20 +91,29 @@ async def launch_flow(call: Call, flow: str, query: LaunchQuery) -> Reply[RunVie
     if served.flow is None:
         raise Refused(409, f"the flow `{flow}` is broken: {served.reason}", kind="broken-flow")
     inputs = await submitted_inputs(call, served.flow)
-    row, fresh = await launched(call, served.flow, inputs)
-    view = await seen(call, await waited(call, row, query.wait))
-    return Reply(view, 201 if fresh else 200, (("Location", view.links["self"]),))
-
-
-async def launched(call: Call, flow: Flow, inputs: Mapping[str, Payload]) -> tuple[RunRow, bool]:
-    """A new run, or the one that the request's key has launched before, and which of the two."""
-    run = await call.host.launch(call.principal, flow, inputs, key=_key(call))
-    row = await run.row()
-    if run.fresh:
-        call.note(Act.RUN_LAUNCH, subject=row.fid, detail=flow.name)
+    run = await launched(call, served.flow, inputs)
+    if run.begun is not None and not query.wait:
+        view = run_view(run.begun)
     else:
-        await _require_same(call, row, flow.name, inputs)
-    return row, run.fresh
+        view = await seen(call, await waited(call, await run.row(), query.wait))
+    return Reply(view, 201 if run.fresh else 200, (("Location", view.links["self"]),))
+
+
+async def launched(call: Call, flow: Flow, inputs: Mapping[str, Payload]) -> Run:
+    """A new run, or the one that the request's key has launched before."""
+    if flow.settings.record is Record.NONE:
+        raise Refused(
+            409,
+            f"nothing of the runs of `{flow.name}` is recorded, so nobody could follow one here",
+            kind="unrecorded-flow",
+            remedy="let the flow say `settings: {record: effects}`, or nothing of it",
+        )
+    run = await call.host.launch(call.principal, flow, inputs, key=_key(call))
+    if run.fresh:
+        call.note(Act.RUN_LAUNCH, subject=run.fid, detail=flow.name)
+    else:
+        await _require_same(call, await run.row(), flow.name, inputs)
+    return run
 
 
 async def _require_same(call: Call, row: RunRow, flow: str, inputs: Mapping[str, Payload]) -> None:

@@ -8,11 +8,10 @@ import msgspec
 
 from penstock.api.accounts import AuditView, GrantView, NewGrant
 from penstock.api.pages import Page
-from penstock.api.times import moment
 from penstock.auth import Permission, Resource
 from penstock.auth.audit import Act
 from penstock.auth.records import Grant
-from penstock.auth.views import grant_view
+from penstock.auth.views import audit_view, grant_view
 from penstock.core.audit import AuditQuery
 from penstock.core.errors import EntryNotFound
 from penstock.host.api.call import Call
@@ -104,19 +103,7 @@ async def list_audit(call: Call, query: TrailQuery) -> Page[AuditView]:
     )
     entries = await call.host.runtime.store.audits(wanted)
     page = entries[: query.limit]
-    items = [
-        AuditView(
-            number=entry.number,
-            at=moment(entry.at),
-            who=entry.who,
-            action=entry.action,
-            subject=entry.subject,
-            outcome=entry.outcome,
-            address=entry.address,
-            detail=entry.detail,
-        )
-        for entry in page
-    ]
+    items = [audit_view(entry) for entry in page]
     return Page(items=items, next=str(page[-1].number) if len(entries) > len(page) else "")
 
 

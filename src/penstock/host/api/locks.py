@@ -88,7 +88,7 @@ async def find_lock(call: Call, fid: str, lid: str) -> LockRecord:
 
 async def submit(call: Call, row: RunRow, lock: LockRecord, value: Payload) -> DecisionView:
     """Submit a candidate. Raises Refused with status 422 when the flow denies it."""
-    if isinstance(value, dict) and lock.schema:
+    if lock.schema:
         folder = call.host.runtime.folders.of(row.fid)
         attaching = Attaching(call.host.uploads, call.principal.id)
         value = await attaching.bring(lock.schema, value, folder)

@@ -16,7 +16,7 @@ _REF: Final = "#/components/schemas/{name}"
 
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
-_SECURITY: Final = [{"token": []}, {"session": []}]
+_SECURITY: Final[list[dict[str, list[str]]]] = [{"token": []}, {"session": []}]
 
 _COMMON_ERRORS: Final[Mapping[int, str]] = {
     400: "The request is malformed.",

@@ -49,11 +49,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a client can ask for.
 
     path: below the version's prefix, as Starlette writes it; rooted: without the prefix. open:
-    answered without credentials, too. query, body: the structs that those are read as. forms: the body may be a
-    form as well. status: of an answer that goes well. answers: status → the type of what is
-    answered (None: nothing), and media types that say it otherwise, by `produces`. errors: status →
-    when. headers: request headers that it heeds, and what for. consumes: media types of bodies that
-    are bytes.
+    answered without credentials, too. query, body: the structs that those are read as. forms:
+    the body may be a form as well. status: of an answer that goes well. answers: status → the
+    type of what is answered (None: nothing), and media types that say it otherwise, by
+    `produces`. errors: status → when. headers: request headers that it heeds, and what for.
     """
 
     method: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -53,20 +53,26 @@ class Methods:
         await self._endpoints[method](scope, receive, send)
 
 
-def routes(host: Host) -> Iterator[BaseRoute]:
-    """A route for each path; those of a run have a short one as well, without `/runs`."""
+def routes(host: Host) -> tuple[list[BaseRoute], list[BaseRoute]]:
+    """A route for each path, and the short ones of runs, without the prefix and `/runs`.
+
+    In a short one the first part may be anything, so they have to be behind all others.
+    """
     socket = EventSocket(host)
-    yield WebSocketRoute(f"{PREFIX}{EVENTS}", socket)
     found: dict[str, dict[str, Endpoint]] = {}
     for operation in OPERATIONS:
         path = f"{'' if operation.rooted else PREFIX}{operation.path}"
         found.setdefault(path, {})[operation.method] = Endpoint(host, operation)
-    for path, endpoints in found.items():
-        yield _route(path, endpoints)
-    yield WebSocketRoute(EVENTS.removeprefix(_RUNS), socket)
-    for path, endpoints in found.items():  # behind all others: the first part may be anything
-        if path.startswith(f"{PREFIX}{_RUN}"):
-            yield _route(path.removeprefix(f"{PREFIX}{_RUNS}"), endpoints)
+    whole = [_route(path, endpoints) for path, endpoints in found.items()]
+    short = [
+        _route(path.removeprefix(f"{PREFIX}{_RUNS}"), endpoints)
+        for path, endpoints in found.items()
+        if path.startswith(f"{PREFIX}{_RUN}")
+    ]
+    return (
+        [*whole, WebSocketRoute(f"{PREFIX}{EVENTS}", socket)],
+        [*short, WebSocketRoute(EVENTS.removeprefix(_RUNS), socket)],
+    )
 
 
 def _route(path: str, endpoints: Mapping[str, Endpoint]) -> Route:

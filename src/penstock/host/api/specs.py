@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from penstock.api.pages import Page
 from penstock.api.specs import Apply, ChangeView, SpecView

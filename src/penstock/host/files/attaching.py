@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from penstock.api.problem import Fault
 from penstock.core.payload import Payload
 from penstock.core.problems import Path, to_pointer
-from penstock.engine.attachment import Attachment, attach, is_file, is_file_list
+from penstock.engine.attachment import Attachment, attach
+from penstock.engine.file_places import at_place, file_places, places_of, replaced
 from penstock.engine.folder import GIVEN
 from penstock.host.files.errand import errand
 from penstock.host.files.upload import SOURCE
@@ -37,23 +38,15 @@ class Attaching:
         self._faults: list[Fault] = []
         self.taken: list[Upload] = []
 
-    async def attach(self, schema: Mapping[str, Any], values: Mapping[str, Payload]) -> dict[str, Any]:
-        """The values with an `Attachment` in the place of each upload.
+    async def attach(self, schema: Mapping[str, Any], value: Payload) -> Any:
+        """A value with an `Attachment` in the place of each upload.
 
         Raises Refused with status 422 for a file that is given in any other way: a path would let
         whoever asks read what is on this machine.
         """
-        attached: dict[str, Any] = dict(values)
-        properties: Mapping[str, Any] = schema.get("properties", {})
-        for name, value in values.items():
-            about = properties.get(name, {})
-            if value is None or value == about.get("default"):
-                continue  # what is there already
-            if is_file(about):
-                attached[name] = await self._attachment(value, (name,))
-            elif is_file_list(about) and isinstance(value, list):
-                places = enumerate(value)
-                attached[name] = [await self._attachment(item, (name, place)) for place, item in places]
+        attached = value
+        for place in file_places(schema, value):
+            attached = replaced(attached, place, await self._attachment(at_place(value, place), place))
         if self._faults:
             raise Refused(
                 422,
@@ -64,20 +57,22 @@ class Attaching:
             )
         return attached
 
-    async def bring(
-        self, schema: Mapping[str, Any], values: Mapping[str, Payload], folder: RunFolder
-    ) -> dict[str, Payload]:
-        """The values with references in the place of uploads, which are in the folder of a run then.
+    async def bring(self, schema: Mapping[str, Any], value: Payload, folder: RunFolder) -> Payload:
+        """A value with references in the place of uploads, which are in the folder of a run then.
 
         What is there already is not brought again: a repeated request is to say the same.
         """
-        attached = await self.attach(schema, values)
+        attached = await self.attach(schema, value)
 
-        def bring() -> dict[str, Payload]:
+        def bring() -> Payload:
             while True:
                 there = list((folder.path / GIVEN).iterdir())
-                values = {name: _found(value, there, folder) for name, value in attached.items()}
-                brought = attach(values, taken=[path.name for path in there])
+                missing: Any = attached
+                for place in places_of(attached, Attachment):
+                    for path in there:
+                        if path.is_file() and _holds(path, at_place(attached, place)):
+                            missing = replaced(missing, place, folder.refer(path))
+                brought = attach(missing, taken=[path.name for path in there])
                 with suppress(FileExistsError):  # somebody else was quicker with this name
                     brought.fill(folder)
                     return brought.inputs
@@ -109,16 +104,6 @@ class Attaching:
         return upload
 
 
-def _found(value: Any, there: Sequence[FilePath], folder: RunFolder) -> Any:
-    """References in the place of attachments that are in the folder already."""
-    if isinstance(value, list):
-        return [_found(item, there, folder) for item in value]
-    if not isinstance(value, Attachment):
-        return value
-    known = (path for path in there if path.is_file() and _holds(path, value))
-    return next((folder.refer(path) for path in known), value)
-
-
 def _holds(path: FilePath, attachment: Attachment) -> bool:
     """Whether a file is the attachment, or has the same in it."""
     if path.stat().st_size != attachment.path.stat().st_size:
@@ -142,13 +127,18 @@ async def is_same(
     async def alike(one: Payload, two: Payload) -> bool:
         if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
             return all([await alike(*pair) for pair in zip(one, two, strict=True)])
+        if isinstance(one, dict) and isinstance(two, dict) and one.keys() == two.keys():
+            return all([await alike(one[name], two[name]) for name in one])
         source = sources.get(one) if isinstance(one, str) else None
-        if source is None or not isinstance(two, str) or source["source"] == two:
-            return source is not None or bool(one == two)
+        if source is None or not isinstance(two, str):
+            return bool(one == two)
+        return two == source["source"] or await holds(two, source["sha256"])
+
+    async def holds(name: str, digest: str) -> bool:
         try:
-            upload = await uploads.find(owner, two.removeprefix(SOURCE))
+            upload = await uploads.find(owner, name.removeprefix(SOURCE))
         except Refused:
             return False
-        return upload.sha256 == source["sha256"]
+        return upload.sha256 == digest
 
     return all([name in recorded and await alike(recorded[name], inputs[name]) for name in inputs])

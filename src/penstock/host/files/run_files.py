@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -56,7 +56,7 @@ def open_file(folder: Path, name: str) -> OpenFile | None:
     ):
         return None
     with suppress(OSError, ValueError):  # nothing is there, or something else; NUL, half a surrogate
-        descriptor = _descend(folder, parts)
+        descriptor = _descend(folder, parts, _FILE)
         found = os.fstat(descriptor)
         content = os.fdopen(descriptor, "rb", buffering=0)
         if stat.S_ISREG(found.st_mode):
@@ -70,12 +70,15 @@ def _offered(part: str) -> bool:
     return part != "" and not part.startswith(".")
 
 
-def _descend(folder: Path, parts: list[str]) -> int:
-    """A descriptor of what is at the end of the way. Raises OSError or ValueError."""
+def _descend(folder: Path, parts: list[str], last: int) -> int:
+    """A descriptor of what is at the end of the way, opened with the flags `last`.
+
+    Raises OSError or ValueError.
+    """
     descriptor = os.open(folder, _STEP | os.O_DIRECTORY)
     for part in parts[:-1]:
         descriptor = _step(descriptor, part, _STEP | os.O_DIRECTORY)
-    return _step(descriptor, parts[-1], _FILE)
+    return _step(descriptor, parts[-1], last)
 
 
 def _step(descriptor: int, part: str, flags: int) -> int:
@@ -85,27 +88,40 @@ def _step(descriptor: int, part: str, flags: int) -> int:
         os.close(descriptor)
 
 
-def _below(folder: Path, name: str) -> Iterator[RunFile]:
+def _below(folder: Path, side: str) -> Iterator[RunFile]:
+    """The files on a side of a run's folder. What is gone, or closed to us, is left out."""
+    pending = [[side]]
+    while pending:
+        parts = pending.pop()
+        with suppress(OSError), _entries(folder, parts) as entries:
+            for entry in entries:
+                own = [*parts, entry.name]
+                name = "/".join(own)
+                if not _offered(entry.name) or not _can_be_said(name):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(own)
+                elif entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        found = entry.stat(follow_symlinks=False)
+                        yield RunFile(name, found.st_size, found.st_mtime)
+
+
+@contextmanager
+def _entries(folder: Path, parts: list[str]) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """What is in a folder of a run. Raises OSError."""
+    descriptor = _descend(folder, parts, _STEP | os.O_DIRECTORY)
     try:
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if not _offered(entry.name) or not _can_be_said(entry.name):
-            continue
-        own = f"{name}/{entry.name}"
-        with suppress(FileNotFoundError):  # it has gone meanwhile
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(Path(entry.path), own)
-            elif entry.is_file(follow_symlinks=False):
-                found = entry.stat(follow_symlinks=False)
-                yield RunFile(own, found.st_size, found.st_mtime)
+        with os.scandir(descriptor) as entries:
+            yield entries
+    finally:
+        os.close(descriptor)
 
 
 def _can_be_said(name: str) -> bool:
-    """Whether a name is text; of bytes that are none, no address can be made."""
+    """Whether a name can be asked for: of bytes that are no text, no address can be made."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return len(name) <= _LONGEST_NAME

@@ -63,10 +63,10 @@ async def launch_flow(call: Call, flow: str) -> Response:
         return await _flow(call, served, form, status=422)
     try:
         served.flow.accept(reading.value)  # a person who sees the form wants no lock for the rest
-        row, _ = await launched(call, served.flow, reading.value)
+        run = await launched(call, served.flow, reading.value)
     except InputError as error:
         return await _flow(call, served, form, faults=problem_of(error).errors, status=422)
-    return RedirectResponse(f"/runs/{quote(row.fid)}", 303)
+    return RedirectResponse(f"/runs/{quote(run.fid)}", 303)
 
 
 async def _flow(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import Response
+from starlette.responses import Response  # noqa: TC002 - read from the hints
 
 from penstock.api.locks import LockView
 from penstock.host import views
