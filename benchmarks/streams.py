@@ -8,7 +8,7 @@ import random
 import tempfile
 import time
 from pathlib import Path
-from typing import Final, NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from benchmarks.crowd import CrowdHost, Listener, crowd_host, percentile
 from benchmarks.figure import Figure

@@ -462,6 +462,20 @@ async def test_what_stands_in_place_of_a_side_is_not_listed(served: Hosted, tmp_
     assert [each["name"] for each in listed] == ["in/report.txt"]
 
 
+async def test_a_folder_too_deep_for_a_name_does_not_hide_the_other_files(served: Hosted) -> None:
+    folder = served.runtime.folders.of(await copied(served))
+    within = os.open(folder.place / "out", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=within)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=within)
+        os.close(within)
+        within = below
+    os.close(os.open("file", os.O_CREAT, dir_fd=within))
+    os.close(within)
+    listed = (await served.admin.get(f"/{folder.fid}/files")).json()["items"]
+    assert [each["name"] for each in listed] == ["in/report.txt", "out/copy.txt"]
+
+
 # --- parts ------------------------------------------------------------------------
 
 

@@ -35,8 +35,9 @@ TAGS: Final[Mapping[str, str]] = {
     "events": "The stream of a run, while it runs and afterwards.",
     "locks": "What runs wait for, and answering it.",
     "files": "What runs are given, and what they leave.",
-    "session": "Who asks.",
-    "accounts": "Users, groups, grants and tokens.",
+    "session": "Who asks, and with which tokens.",
+    "accounts": "Users and groups.",
+    "grants": "Who may do what, and who has done what.",
     "specs": "The documents of the namespace.",
     "health": "Whether the host is well.",
 }

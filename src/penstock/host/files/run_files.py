@@ -42,7 +42,7 @@ class OpenFile(NamedTuple):
 
 def list_files(folder: Path) -> list[RunFile]:
     """The files of a run in the order of their names; none where it has no folder."""
-    return sorted(found for side in SIDES for found in _below(folder / side, side))
+    return sorted(found for side in SIDES for found in _below(folder, side))
 
 
 def open_file(folder: Path, name: str) -> OpenFile | None:
