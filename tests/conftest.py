@@ -7,6 +7,8 @@ import pytest
 
 from penstock.testing.postgres import PostgresServer
 
+pytest.register_assert_rewrite("penstock.testing.conformance")
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -284,16 +283,12 @@ def test_the_folder_of_any_run_is_directly_below_the_root(fid: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["..", ".", "in", "a", "", "\0", "~", "C:", "\\..", "%2e%2e"])))
-def test_any_reference_is_inside_or_refused(parts: list[str]) -> None:
-    folder: RunFolder = _folder()
+def test_any_reference_is_inside_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[str]
+) -> None:
+    folder: RunFolder = RunFolders(tmp_path_factory.getbasetemp() / "files").of("run")
     try:
         path = folder.find("run:" + "/".join(parts))
     except NodeError:
         return
     assert path.resolve().is_relative_to(folder.path.resolve())
-
-
-def _folder(known: list[Any] = []) -> RunFolder:  # noqa: B006 - made once for all examples
-    if not known:
-        known.append(RunFolders())
-    return known[0].of("run")  # type: ignore[no-any-return]

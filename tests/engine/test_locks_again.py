@@ -339,6 +339,27 @@ async def test_secrets_in_candidates_and_reasons_are_masked(timed: Runtime) -> N
     await run.cancel()
 
 
+async def test_a_secret_that_a_lock_is_named_by_does_not_lose_the_lock(
+    url: str, clock: FakeClock
+) -> None:
+    text = """
+    flow: f
+    env: {WORD: {name: word, data: "{{ .value }}"}}
+    nodes: [{kind: lock, name: approve, description: "say {{ WORD }}"}]
+    """
+    values = {"word": {"value": "approve"}}
+    flow_of_secrets = graph(text, values=values)
+    async with Runtime(url, values=values, clock=clock) as runtime:
+        run = await runtime.start(flow_of_secrets)
+        lock = await lock_of(runtime, run)
+        assert (lock.name, lock.title, lock.description) == ("approve", "•••", "say •••")
+        await waits(run)
+    async with Runtime(url, values=values, clock=clock) as runtime:
+        run = runtime.get(run.fid)
+        assert (await submitted(runtime, run, lock, 1, by="approve")).released
+        assert data_of(await story(run), "lock.released", "approve")[0]["by"] == "approve"
+
+
 async def test_retrying_a_run_keeps_the_answers_that_were_given(timed: Runtime) -> None:
     seen_by: list[Any] = []
 

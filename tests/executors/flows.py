@@ -210,6 +210,17 @@ async def asking(ctx: Context) -> Any:
     return await ctx.lock("approve", schema={"type": "string", "enum": ["yes", "no"]})
 
 
+def note_slowly(path: str, line: str) -> str:
+    note(path, line)
+    time.sleep(0.02)
+    return line
+
+
+@flow(executor={"kind": WORKER, "retries": 1000})
+async def enduring(ctx: Context, trace: str, steps: int) -> list[str]:
+    return [await ctx.step(note_slowly, trace, f"{ctx.fid}:{number}") for number in range(steps)]
+
+
 @flow(executor=WORKER)
 async def filing(ctx: Context) -> list[str]:
     """Leaves a file for download."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -172,6 +173,27 @@ async def test_what_a_killed_worker_had_started_is_ended_with_it(opened, tmp_pat
         runtime.executors.named("subprocess").workers[0].kill()
         await failure_of(run)
         await until(lambda: not lives(int(text_of(trace))))
+
+
+@pytest.mark.slow
+async def test_runs_come_through_however_often_their_workers_are_killed(opened, tmp_path: Path) -> None:
+    trace, chance, kills = tmp_path / "trace", random.Random(7), 0
+    async with opened(workers=3) as runtime:
+        runs = [await runtime.start(flows.enduring, trace=str(trace), steps=8) for _ in range(9)]
+        results = asyncio.gather(*(run.result() for run in runs))
+        while not results.done() and kills < 25:
+            await asyncio.sleep(chance.uniform(0.02, 0.2))
+            busy = [worker for worker in runtime.executors.named("subprocess").workers if worker.runs]
+            if busy:
+                chance.choice(busy).kill()
+                kills += 1
+        for run, result in zip(runs, await results, strict=True):
+            assert result == [f"{run.fid}:{number}" for number in range(8)]
+            done = [event.node async for event in run.events() if event.type == EventType.NODE_COMPLETED]
+            assert done == [f"note_slowly#{number}" for number in range(1, 9)]
+    lines = text_of(trace).splitlines()
+    assert len(set(lines)) == 9 * 8
+    assert len(lines) <= 9 * 8 + kills  # what was at work when its worker died, and nothing else
 
 
 async def test_a_worker_that_says_nonsense_is_ended(runtime: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -73,6 +74,23 @@ async def test_a_result_that_is_not_there_yet_is_202(served: Hosted) -> None:
     result = await served.admin.get(run["links"]["result"])
     assert result.status_code == 202
     assert result.json()["result"] is None
+
+
+async def test_a_host_that_ends_answers_those_who_wait_with_what_it_knows(served: Hosted) -> None:
+    launching = asyncio.create_task(
+        served.admin.post("/api/v1/flows/sleeps/runs?wait=60", json={}), name="a launch that waits"
+    )
+    while not (runs := (await served.admin.get("/api/v1/runs?flow=sleeps")).json()["items"]):
+        pass
+    waiting = asyncio.create_task(
+        served.admin.get(f"{runs[0]['links']['result']}?wait=60"), name="a result that waits"
+    )
+    served.host.retire()
+    launched = await launching
+    assert (launched.status_code, launched.json()["fid"]) == (201, runs[0]["fid"])
+    assert (await waiting).status_code == 202
+    late = await served.admin.post("/api/v1/flows/sleeps/runs?wait=60", json={})
+    assert late.status_code == 201
 
 
 async def test_the_same_key_launches_one_run(served: Hosted) -> None:

@@ -217,7 +217,7 @@ LIES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("lie", LIES, ids=str)
+@pytest.mark.parametrize("lie", LIES, ids=",".join)
 async def test_an_id_token_that_cannot_be_believed_lets_nobody_in(
     served: Hosted, provider: Provider, lie: dict[str, Any]
 ) -> None:

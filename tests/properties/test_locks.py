@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -193,12 +194,23 @@ class Story:
                 assert lock.state in (LockState.RELEASED, LockState.EXPIRED)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(STEPS, max_size=8))
-def test_a_lock_is_released_once_at_most_and_nobody_is_told_otherwise(steps: list[Any]) -> None:
+def tell(steps: list[Any]) -> None:
     async def main(folder: str) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await Story(f"sqlite:///{Path(folder)}/runs.db").tell(steps)
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(main(folder))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(STEPS, max_size=5))
+def test_a_lock_is_released_once_at_most_and_nobody_is_told_otherwise(steps: list[Any]) -> None:
+    tell(steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(st.lists(STEPS, max_size=10))
+def test_the_same_holds_for_many_longer_stories(steps: list[Any]) -> None:
+    tell(steps)

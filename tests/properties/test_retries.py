@@ -14,9 +14,10 @@ from tests.properties.kinds import World, scheme_of
 from tests.properties.programs import Program, machine_of, programs, steps_of
 from tests.properties.test_graphs import INPUTS, QUICK, verdict_of
 
-from penstock import Event, EventType, Runtime
+from penstock import EventType, Runtime
 from penstock.core.spec import FlowSpec
 from penstock.engine.loading import Loader
+from penstock.engine.retrying.history import History
 from penstock.store.memory import MemoryStore
 from penstock.testing.clock import FakeClock
 
@@ -53,8 +54,8 @@ async def _check(spec: FlowSpec, choice: int, edit: dict[str, Any]) -> None:
         if not fired:
             return
         node = fired[choice % len(fired)]
-        if node not in _last_traversal(before):
-            return  # the flow began anew, and did not come so far again
+        if node not in History(before):
+            return  # the flow, or a node around it, began anew, and did not come so far again
         verdict = verdict_of(spec, {node: edit})
         world.executed.clear()
         again = await runtime.retry(first.fid, node=node, inputs=edit)
@@ -67,12 +68,6 @@ async def _check(spec: FlowSpec, choice: int, edit: dict[str, Any]) -> None:
         done = {event.node for event in events if event.type == EventType.NODE_COMPLETED}
         if not any(event.type == EventType.NODE_RETRYING or "restart" in event.data for event in events):
             assert not done & set(world.executed), "done again"
-
-
-def _last_traversal(events: list[Event]) -> set[str]:
-    """The firings since the flow last began anew."""
-    restarts = [event.seq for event in events if "restart" in event.data]
-    return {event.node for event in events[max(restarts, default=0) :] if event.type in ENDS}
 
 
 @given(programs(), st.integers(0, 999))

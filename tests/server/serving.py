@@ -97,14 +97,15 @@ class Wire:
         answer = await wire.answer()
     """
 
-    def __init__(self, server: Server, tls: ssl.SSLContext | None = None) -> None:
-        self._server = server
+    def __init__(self, server: Server | int, tls: ssl.SSLContext | None = None) -> None:
+        """server: or its port."""
+        self._port = server if isinstance(server, int) else port_of(server)
         self._tls = tls
 
     async def __aenter__(self) -> Self:
         self.reader, self.writer = await asyncio.open_connection(
             "127.0.0.1",
-            port_of(self._server),
+            self._port,
             ssl=self._tls,
             server_hostname="localhost" if self._tls else None,
             limit=1 << 26,

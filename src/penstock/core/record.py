@@ -170,7 +170,8 @@ class RunRecord(msgspec.Struct):
         elif subject == "child":
             self._apply_child(event)
         elif event.node:
-            _apply_node(self._node(event.node), event)
+            apply = _apply_lock if subject == "lock" else _apply_node
+            apply(self._node(event.node), event)
         elif event.type == EventType.LOCK_RELEASED:
             self.inputs = event.data["value"]  # what the run asked for before its flow could begin
         else:
@@ -290,6 +291,22 @@ def _by_seq(note: Note) -> int:
     return note.seq
 
 
+def _apply_lock(node: NodeRecord, event: Event) -> None:
+    """What a lock does to the firing that opened it: it waits, and looks at candidates."""
+    data = event.data
+    match event.type:
+        case EventType.LOCK_OPENED:
+            node.wake_at = data.get("expires")
+            node.asks = data.get("title") or data.get("name", "")
+            _enter(node, NodeState.WAITING, event)
+        case EventType.LOCK_DENIED:
+            _enter(node, NodeState.WAITING, event)
+        case EventType.LOCK_CANDIDATE if node.state is NodeState.WAITING:
+            _enter(node, NodeState.RUNNING, event)
+        case _:
+            pass  # what the firing makes of the answer is told by events of its own
+
+
 def _apply_node(node: NodeRecord, event: Event) -> None:
     data = event.data
     match event.type:
@@ -302,14 +319,6 @@ def _apply_node(node: NodeRecord, event: Event) -> None:
             node.started = event.time if node.started is None else node.started
             node.wake_at = data.get("until")
             _enter(node, NodeState.WAITING, event)
-        case EventType.LOCK_OPENED:
-            node.wake_at = data.get("expires")
-            node.asks = data.get("title") or data.get("name", "")
-            _enter(node, NodeState.WAITING, event)
-        case EventType.LOCK_DENIED:
-            _enter(node, NodeState.WAITING, event)
-        case EventType.LOCK_CANDIDATE if node.state is NodeState.WAITING:
-            _enter(node, NodeState.RUNNING, event)
         case EventType.NODE_RETRYING:
             node.attempts = data.get("attempt", node.attempts)
             if node.spans and node.spans[-1].end is None:

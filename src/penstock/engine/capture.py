@@ -22,20 +22,49 @@ Take = Callable[[str], None]
 """Takes a line, without its end."""
 
 
-class captured:  # noqa: N801 - it is used as `contextlib.suppress` is
-    """A section whose prints go line by line to these two instead of to the process's streams.
+class redirected:  # noqa: N801 - it is used as `contextlib.redirect_stdout` is
+    """A section within a captured one whose prints go line by line to two others.
 
     They may be called from any thread. What a thread prints after the section has ended goes
     to the process's streams. Each step is such a section, and most print nothing: they cost
-    little more than to say who would take it.
+    no more than to say who would take it.
     """
 
-    __slots__ = ("_closed", "_err", "_lines", "_out", "_takes", "_token")
+    __slots__ = ("_closed", "_lines", "_stderr", "_stdout", "_token")
 
     def __init__(self, stdout: Take, stderr: Take) -> None:
-        self._takes = {"stdout": stdout, "stderr": stderr}
-        self._lines: dict[str, _Lines] = {}
+        self._stdout = stdout
+        self._stderr = stderr
+        self._lines: dict[str, _Lines] | None = None
         self._closed = False
+
+    def __enter__(self) -> None:
+        self._token = _SECTION.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _SECTION.reset(self._token)
+        self._closed = True
+        if self._lines is not None:
+            for each in self._lines.values():
+                each.close()
+
+    def lines(self, name: str) -> _Lines | None:
+        """What makes lines of what is written to a stream; None when the section has ended."""
+        if self._closed:
+            return None
+        if self._lines is None:
+            with _INSTALLING:  # so that two threads get the same
+                self._lines = self._lines or {
+                    "stdout": _Lines(self._stdout),
+                    "stderr": _Lines(self._stderr),
+                }
+        return self._lines[name]
+
+
+class captured(redirected):  # noqa: N801
+    """A section whose prints go line by line to these two instead of to the process's streams."""
+
+    __slots__ = ("_err", "_out")
 
     def __enter__(self) -> None:
         with _INSTALLING:
@@ -43,13 +72,10 @@ class captured:  # noqa: N801 - it is used as `contextlib.suppress` is
             self._err = err = sys.stderr if type(sys.stderr) is _Tap else _Tap.put_on("stderr")
             out.sections += 1
             err.sections += 1
-        self._token = _SECTION.set(self)
+        super().__enter__()
 
     def __exit__(self, *_: object) -> None:
-        _SECTION.reset(self._token)
-        self._closed = True
-        for each in list(self._lines.values()):  # a thread may still begin one
-            each.close()
+        super().__exit__()
         out, err = self._out, self._err
         with _INSTALLING:
             out.sections -= 1
@@ -58,14 +84,6 @@ class captured:  # noqa: N801 - it is used as `contextlib.suppress` is
                 out.take_off()
             if not err.sections:
                 err.take_off()
-
-    def lines(self, name: str) -> _Lines | None:
-        """What makes lines of what is written to a stream; None when the section has ended."""
-        if self._closed:
-            return None
-        found = self._lines.get(name)
-        # The first one stays, where two threads make one at the same time.
-        return found or self._lines.setdefault(name, _Lines(self._takes[name]))
 
 
 class _Lines:
@@ -101,7 +119,7 @@ class _Lines:
             self._take(shown[start : start + LONGEST_LINE])
 
 
-_SECTION: contextvars.ContextVar[captured | None] = contextvars.ContextVar(
+_SECTION: contextvars.ContextVar[redirected | None] = contextvars.ContextVar(
     "penstock_section", default=None
 )
 """The section that the current code is in."""

@@ -46,9 +46,9 @@ class Execution:
     """The task that brings a run to its end.
 
     ended: done when the execution is over, however. evicted_until: when a run that was put
-    aside goes on, in epoch seconds; infinity when it waits for people alone. broken: why the journal could not be written.
-    end: the terminal event, once it is on disk. outcome: the result of a run that is
-    recorded nowhere else.
+    aside goes on, in epoch seconds; infinity when it waits for people alone. broken: why the
+    journal could not be written. end: the terminal event, once it is on disk. outcome: the
+    result of a run that is recorded nowhere else.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from penstock.core.payload import SCALARS
 from penstock.core.problems import Path
 
 FORMAT: Final = "file"
@@ -52,6 +53,8 @@ def file_places(schema: Mapping[str, Any], value: Any) -> list[Path]:
 def places_of(value: Any, kind: type) -> list[Path]:
     """The places of a value at which something of a type is."""
     found: list[Path] = []
+    if isinstance(value, dict) and SCALARS.issuperset(map(type, value.values())):
+        return found  # as the inputs of most launches are
     ahead: deque[tuple[Any, Path]] = deque([(value, ())])
     while ahead:
         inner, at = ahead.popleft()

@@ -351,7 +351,13 @@ class Runtime:
         return await self._submissions.open_locks(query)
 
     async def submit(
-        self, fid: str, lid: str, value: Any, *, by: str = "", id: str = ""  # noqa: A002
+        self,
+        fid: str,
+        lid: str,
+        value: Any,
+        *,
+        by: str = "",
+        id: str = "",  # noqa: A002
     ) -> Decision:
         """Submit a candidate for a lock, and return what the flow decided about it.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.payload import Payload, normalise
-from penstock.engine.capture import captured
+from penstock.engine.capture import redirected
 from penstock.engine.context import StepContext
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class StepCall:
             args, kwargs = step.with_context(context, args, kwargs)
         if self._name in run.edited:
             args, kwargs = step.with_edited(run.edited[self._name], args, kwargs)
-        with captured(context.stdout, context.stderr):
+        with redirected(context.stdout, context.stderr):
             if step.is_async:
                 value = await step.function(*args, **kwargs)
             elif step.blocking:

@@ -199,7 +199,7 @@ class Context(Reporter):
             run.begin_work()
             try:
                 with self._waits():
-                    # What the check does has its places below this candidate's, like a branch of a gather.
+                    # What the check does has places below this candidate's, like a branch of a gather.
                     strand = STRAND.set(Strand(f"{place}.{candidate.number}."))
                     try:
                         return await decide(check, candidate, wanted)

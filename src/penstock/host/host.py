@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from penstock.core.payload import Payload
@@ -58,12 +59,25 @@ class Host:
         self.uploads = Uploads(lambda: runtime.folders.root, clock=runtime.clock, limits=upload_limits)
         self.followings = Followings(runtime)
         self.retiring = asyncio.Event()
+        self._patience: set[asyncio.Timeout] = set()
         auth.directory.listen(self.followings.look)
 
     def retire(self) -> None:
         """End what would go on for ever: who follows a run comes again later, or elsewhere."""
         self.retiring.set()
         self.followings.retire()
+        for each in self._patience:
+            each.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        """Let an answer wait. Raises TimeoutError when it has to be given, however little is known."""
+        async with asyncio.timeout(0 if self.retiring.is_set() else seconds) as limit:
+            self._patience.add(limit)
+            try:
+                yield
+            finally:
+                self._patience.remove(limit)
 
     async def launch(
         self, principal: Principal, flow: Flow, inputs: Mapping[str, Payload], *, key: str = ""

@@ -46,39 +46,36 @@ class Section:
     """The headers of a request. lines: names and values as received, bytes and in their order.
 
     A client says the same again and again: while it does, its requests share one section.
+    repeated: the names that `fields` has lists for.
     """
 
-    __slots__ = ("_fields", "lines")
+    __slots__ = ("_fields", "lines", "repeated")
 
     def __init__(self, lines: RawHeaders = ()) -> None:
         self.lines = lines
+        self.repeated: set[str] = set()
         self._fields: dict[str, str | list[str]] | None = None
 
     @property
     def fields(self) -> dict[str, str | list[str]]:
         """The headers by name in lower case; a list where a name came more than once.
 
-        Made when first asked for, then kept: who gives it away gives a copy. One with lists
-        is not kept, because a copy would share them.
+        Made when first asked for, then kept: who gives it away gives a copy, of the lists, too.
         """
         return self._fields or self._read()
 
     def _read(self) -> dict[str, str | list[str]]:
-        fields: dict[str, str | list[str]] = {}
-        repeated = False
+        fields = self._fields = {}
         for raw_name, raw_value in self.lines:
             name = _KNOWN_NAMES.get(raw_name) or raw_name.decode("latin-1").lower()
             value = raw_value.decode("latin-1").rstrip(" \t")
             if name not in fields:
                 fields[name] = value
-                continue
-            repeated = True
-            if isinstance(found := fields[name], list):
+            elif isinstance(found := fields[name], list):
                 found.append(value)
             else:
+                self.repeated.add(name)
                 fields[name] = [found, value]
-        if not repeated:
-            self._fields = fields
         return fields
 
 

@@ -54,7 +54,7 @@ class Behind:
 
     def covers(self, name: str) -> bool:
         """Whether a firing or a child process is done anew."""
-        return name in self.own or any(part in self.whole for part in _parts(name))
+        return name in self.own or any(part in self.whole for part in parts(name))
 
     def _behind_in(self, executed: Executed, name: str) -> set[str]:
         """What lies behind a firing in its own process."""
@@ -78,7 +78,7 @@ def _processes_around(name: str) -> list[str]:
     return ["/".join(segments[:end]) for end in range(1, len(segments))]
 
 
-def _parts(name: str) -> Iterator[str]:
+def parts(name: str) -> Iterator[str]:
     """The name, and those of all firings and child processes around it."""
     yield name
     for place, mark in enumerate(name):

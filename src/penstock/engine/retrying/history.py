@@ -17,7 +17,8 @@ class History:
     """The firings and child processes of a run, by their names.
 
     began, ended: the seqs of the events that say so. kinds: of firings. calls: what is said of a
-    child process when it begins. completed: the events of those that need not be done again, in order.
+    child process when it begins. completed: the events of those that need not be done again, in
+    order. failed: those of firings that failed for good.
     What came before the flow began anew, or inside a firing before its last attempt, does not
     count.
     """
@@ -28,6 +29,7 @@ class History:
         self.kinds: dict[str, str] = {}
         self.calls: dict[str, dict[str, Any]] = {}
         self.completed: dict[str, Event] = {}
+        self.failed: dict[str, Event] = {}
         for event in events:
             self._apply(event)
         self._firings: dict[str, list[str]] = {}
@@ -50,7 +52,7 @@ class History:
         name = event.node
         match event.type:
             case EventType.RUN_RESUMED if "restart" in event.data:
-                for known in (self.began, self.ended, self.calls, self.completed):
+                for known in (self.began, self.ended, self.calls, self.completed, self.failed):
                     known.clear()
             case EventType.NODE_RETRYING:
                 self._forget_inside(name)
@@ -66,16 +68,18 @@ class History:
                     self.completed[name] = event
             case EventType.NODE_FAILED:
                 self._end(event)
+                self.failed[name] = event
 
     def _end(self, event: Event) -> None:
         self.began.setdefault(event.node, event.seq)  # of some, only the end is recorded
         self.ended[event.node] = event.seq
         self.completed.pop(event.node, None)
+        self.failed.pop(event.node, None)
 
     def _forget_inside(self, name: str) -> None:
         """What a child process is called with stays: not every stream says it again."""
         inside = (f"{name}[", f"{name}/")
-        for known in (self.began, self.ended, self.completed):
+        for known in (self.began, self.ended, self.completed, self.failed):
             for other in [other for other in known if other.startswith(inside)]:
                 del known[other]
 

@@ -11,7 +11,7 @@ from penstock.core.ports import look_up
 from penstock.core.problems import suggest
 from penstock.engine.launching import Beginning
 from penstock.engine.locks.initial import Given, given_by
-from penstock.engine.retrying.behind import Behind
+from penstock.engine.retrying.behind import Behind, parts
 from penstock.engine.retrying.history import History
 
 if TYPE_CHECKING:
@@ -62,10 +62,20 @@ class Retry:
             given=Given(self._given.inputs, self._given.missing, edited=self._edited()),
             launcher=launcher,
             facts=facts,
-            past=tuple(
-                event for name, event in self._history.completed.items() if not self._is_anew(name)
-            ),
+            past=self._past(),
         )
+
+    def _past(self) -> tuple[Event, ...]:
+        """What completed and is not done anew, and what failed inside of that, in its order."""
+        kept = {
+            name: event for name, event in self._history.completed.items() if not self._is_anew(name)
+        }
+        failed = {
+            name: event
+            for name, event in self._history.failed.items()
+            if any(part in kept for part in parts(name))
+        }
+        return tuple(sorted((kept | failed).values(), key=lambda event: event.seq))
 
     def _is_anew(self, name: str) -> bool:
         return self._behind is not None and self._behind.covers(name)

@@ -27,14 +27,21 @@ def media_type(request: Request) -> str:
 
 
 async def read(request: Request, limit: int = BODY_BYTES) -> bytes:
-    """The whole body. Raises Refused with status 413 when it is too long."""
+    """The whole body. Raises Refused with status 413 when it is too long, or is said to be."""
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > limit:
+        raise _too_long(limit)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise Refused(413, f"the body is longer than {limit} bytes", kind="too-large")
+            raise _too_long(limit)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _too_long(limit: int) -> Refused:
+    return Refused(413, f"the body is longer than {limit} bytes", kind="too-large")
 
 
 async def read_json(request: Request, decoder: msgspec.json.Decoder[T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -206,12 +205,12 @@ async def seen(call: Call, row: RunRow) -> RunView:
 
 
 async def waited(call: Call, row: RunRow, seconds: float) -> RunRow:
-    """The run when it has ended, or after so many seconds."""
+    """The run when it has ended, or after so many seconds, or when the host is about to end."""
     if not seconds or row.state.terminal:
         return row
     runtime = call.host.runtime
     with contextlib.suppress(TimeoutError, RunError):  # how it ended is in its row
-        async with asyncio.timeout(seconds):
+        async with call.host.patience(seconds):
             await runtime.result(row.fid)
     found = await runtime.store.run(row.fid)
     if found is None:

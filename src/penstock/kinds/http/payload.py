@@ -25,7 +25,10 @@ def payload_of(request: Request, body: bytes) -> dict[str, Payload]:
     path: as it was sent; a router decodes what it finds in there. `body` is there only when
     the request has one. Raises RequestRefused when a part of the request cannot be decoded.
     """
-    fields, peer = request.section.fields.copy(), request.peer
+    section, peer = request.section, request.peer
+    fields = section.fields.copy()
+    for name in section.repeated:
+        fields[name] = [*fields[name]]
     target = request.raw_target.decode("latin-1")
     if target.startswith("/"):  # nearly always, and then this is the shortest way
         host = fields.get("host", "")
