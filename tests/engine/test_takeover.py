@@ -11,6 +11,9 @@ from tests.engine.watching import seen
 
 from penstock import NodeContext, Runtime, node
 from penstock.core.errors import StoreLost
+from penstock.core.events import Event, EventType
+from penstock.core.states import RunState
+from penstock.core.store import Batch, RunRow
 from penstock.store.memory import MemoryStore
 from penstock.store.postgres.store import PostgresStore
 
@@ -111,3 +114,36 @@ async def test_no_effect_begins_when_the_run_may_be_another_s() -> None:
             async with asyncio.timeout(0.2):
                 await run.result()
     assert world.done == ["a"]
+
+
+class Dying(MemoryStore):
+    """A store where another process has a run, hears a word about it, and dies."""
+
+    words: tuple[str, ...] = ()
+
+    async def alive(self, owner: str) -> bool:
+        return owner == "another" and not self.words
+
+    async def signal(self, fid: str, signal: str) -> None:
+        self.words += (signal,)
+
+    async def changed(self, fid: str, *, after: int) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_a_run_whose_process_dies_before_it_heeds_the_word_is_cancelled_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("penstock.engine.runtime.LOOK_SECONDS", 0.01)
+    world, store = World(), Dying()
+    row = RunRow(fid="r1", flow="chain", state=RunState.RUNNING, owner="another")
+    begun = Event(1, 0.0, EventType.RUN_STARTED, data={"flow": "chain", "inputs": {}})
+    batch = Batch()
+    batch.runs.append(row)
+    batch.events["r1"] = [begun]
+    async with Runtime(store, scheme=scheme_with(world.effect), recover=False) as runtime:
+        await store.commit(batch)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await runtime.cancel("r1", "not needed")
+        assert store.words == ("cancel not needed",)
+        assert (await runtime.get("r1").row()).state is RunState.CANCELLED

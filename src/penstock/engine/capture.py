@@ -52,13 +52,13 @@ class redirected:  # noqa: N801 - it is used as `contextlib.redirect_stdout` is
         """What makes lines of what is written to a stream; None when the section has ended."""
         if self._closed:
             return None
-        if self._lines is None:
-            with _INSTALLING:  # so that two threads get the same
-                self._lines = self._lines or {
-                    "stdout": _Lines(self._stdout),
-                    "stderr": _Lines(self._stderr),
-                }
-        return self._lines[name]
+        return (self._lines or self._make_lines())[name]
+
+    def _make_lines(self) -> dict[str, _Lines]:
+        with _INSTALLING:  # so that two threads get the same
+            if self._lines is None:
+                self._lines = {"stdout": _Lines(self._stdout), "stderr": _Lines(self._stderr)}
+            return self._lines
 
 
 class captured(redirected):  # noqa: N801

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
     from penstock.engine.syscalls.opcodes import Syscall
 
 THREADS: Final = 32
+
+LOOK_SECONDS: Final = 2.0
+"""How often whoever waits for another process looks whether it still lives."""
 
 
 class Runtime:
@@ -386,15 +390,23 @@ class Runtime:
             await self._cancel_elsewhere(row, reason)
 
     async def _cancel_elsewhere(self, row: RunRow, reason: str) -> None:
-        """End a run that is not in memory here: by a word to its owner, or in its place."""
-        if row.owner not in ("", self.store.owner) and await self.store.alive(row.owner):
-            await self.store.signal(row.fid, f"cancel {reason}".strip())
-            while not row.state.terminal:
-                await self.store.changed(row.fid, after=row.seq)
-                row = await Run(self, row.fid).row()
-            return
-        await self._recovery.end_cancelled(await self._recovery.claim(row), reason)
-        self.wake_waiters(row.fid)
+        """End a run that is not in memory here: by a word to its owner, or in its place.
+
+        An owner that dies before it has heeded the word tells nobody: so it is looked for.
+        """
+        told = ""
+        while not row.state.terminal:
+            if row.owner in ("", self.store.owner) or not await self.store.alive(row.owner):
+                await self._recovery.end_cancelled(await self._recovery.claim(row), reason)
+                self.wake_waiters(row.fid)
+                return
+            if row.owner != told:
+                told = row.owner
+                await self.store.signal(row.fid, f"cancel {reason}".strip())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self.store.changed(row.fid, after=row.seq)
+            row = await Run(self, row.fid).row()
 
     async def resume(self, fid: str) -> Run:
         """Go on with an unfinished run. Raises RunBusy when another process executes it."""

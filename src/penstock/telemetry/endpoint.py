@@ -59,7 +59,7 @@ def parse_address(text: str) -> tuple[str, int]:
     host = host.removeprefix("[").removesuffix("]") if mark else "127.0.0.1"
     if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise SettingsError(
-            f"`{text}` is no address to observe this process at",
-            remedy="write HOST:PORT, such as 127.0.0.1:9464, or 0.0.0.0:9464 for all of the network",
+            f"`{text}` is no address to listen at",
+            remedy="write HOST:PORT, such as 127.0.0.1:9464; the host 0.0.0.0 is all of the network",
         )
     return host, int(port)
