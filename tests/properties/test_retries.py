@@ -47,9 +47,10 @@ async def _check(spec: FlowSpec, choice: int, edit: dict[str, Any]) -> None:
     world, clock = World(), FakeClock()
     scheme = scheme_of(world)
     flow = Loader(scheme).compile(spec)
-    async with passing_time(clock), Runtime(MemoryStore(), scheme=scheme, clock=clock) as runtime:
-        first = await runtime.launch(flow, INPUTS)
-        before = await whole_stream(first)
+    async with Runtime(MemoryStore(), scheme=scheme, clock=clock) as runtime:
+        async with passing_time(clock):
+            first = await runtime.launch(flow, INPUTS)
+            before = await whole_stream(first)
         fired = sorted({event.node for event in before if event.type in ENDS})
         if not fired:
             return
@@ -57,17 +58,18 @@ async def _check(spec: FlowSpec, choice: int, edit: dict[str, Any]) -> None:
         if node not in History(before):
             return  # the flow, or a node around it, began anew, and did not come so far again
         verdict = verdict_of(spec, {node: edit})
-        world.executed.clear()
-        again = await runtime.retry(first.fid, node=node, inputs=edit)
-        events = await whole_stream(again)
+        async with passing_time(clock):
+            again = await runtime.retry(first.fid, node=node, inputs=edit)
+            events = await whole_stream(again)
         check_verdict(events, verdict, skips=False)
         # What is retried once more has nothing left to do but what failed.
         world.executed.clear()
-        last = await whole_stream(await runtime.retry(again.fid))
-        check_verdict(last, verdict, skips=False)
-        done = {event.node for event in events if event.type == EventType.NODE_COMPLETED}
-        if not any(event.type == EventType.NODE_RETRYING or "restart" in event.data for event in events):
-            assert not done & set(world.executed), "done again"
+        async with passing_time(clock):
+            last = await whole_stream(await runtime.retry(again.fid))
+    check_verdict(last, verdict, skips=False)
+    done = {event.node for event in events if event.type == EventType.NODE_COMPLETED}
+    if not any(event.type == EventType.NODE_RETRYING or "restart" in event.data for event in events):
+        assert not done & set(world.executed), "done again"
 
 
 @given(programs(), st.integers(0, 999))

@@ -8,9 +8,11 @@ import pytest
 from tests.resident.world import World, bell, world
 
 from penstock.core.errors import NodeError
-from penstock.core.payload import Error
+from penstock.core.payload import Error, Payload
 from penstock.engine.firing import Failure
 from penstock.engine.observer import Observer, Outcome, Subject
+from penstock.kinds.http.exchange import begin
+from penstock.server.messages import Request, Response
 
 
 async def test_specs_without_links_run_one_after_the_other(home: World) -> None:
@@ -90,10 +92,25 @@ async def test_who_hears_of_failures_costs_the_others_nothing(spec: dict[str, An
         await home.apply(bell(spec["name"]), spec)
         with pytest.raises(Failure):
             home.bell().at_once["out"]({})
-        assert watching.told == []  # not yet: the same again is what tells
+        assert watching.told == []  # whoever asked has to say what is to be done
         with pytest.raises(NodeError, match="missing"):
             await home.ring({})
         assert watching.told == [("process", node)]
+
+
+async def test_what_failed_at_once_is_not_run_again() -> None:
+    async with world(observer=(watching := Failures())) as home:
+        await home.apply(bell("t"), {"kind": "snippet", "name": "t", "language": "text", "code": "fine"})
+        failed = Failure(Error(code="told", message="as it was told", node="t"))
+
+        def fail(_: Payload) -> Payload:
+            raise failed
+
+        home.bell().at_once = {"out": fail}
+        response = begin(home.bell(), "out", Request("GET", b"/"))
+        assert isinstance(response, Response)
+        assert response.status == 500
+        assert watching.told == [("process", "t")]
 
 
 async def test_who_hears_of_everything_hears_of_what_could_be_answered_at_once() -> None:

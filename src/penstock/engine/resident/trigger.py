@@ -37,8 +37,7 @@ class TriggerContext:
     nothing more, and what it started may be on its last legs.
     at_once: what answers a payload in place of `begin`, by port, where that is the shortest way:
     where a graph of plain pure nodes hangs from the port, and nobody hears of its processes. It
-    raises Failure; `begin` with the same payload then does what is to be done about that, and
-    tells those who hear of failures alone.
+    raises Failure, about which `recover` does what is to be done.
     """
 
     def __init__(
@@ -98,9 +97,17 @@ class TriggerContext:
                 return self._answer_observed(self.observer, entry, payload, trace)
             return entry.answer_now(payload)
         except Failure as failure:
-            if entry.error is not None and not entry.error.inline:
-                return entry.recover(failure, fails=fails, trace=trace)
-            return _recovered(entry, failure)
+            return _recovered(entry, failure, fails, trace)
+
+    def recover(
+        self, port: str, failure: Failure, *, seconds: float, fails: Fails | None = None, trace: str = ""
+    ) -> Payload | Coroutine[Any, Any, Payload]:
+        """What comes of a failure in `at_once`, which took so long; as `begin` otherwise."""
+        entry = self._entries[port]
+        if self.observer is not None:
+            error = masked(failure.error, entry.roots.flow.redactor)
+            self.observer.process_failed(self.subject, seconds, error, trace)
+        return _recovered(entry, failure, fails, trace)
 
     def _answer_observed(
         self, observer: Observer, entry: Entry, payload: Payload, trace: str
@@ -231,10 +238,14 @@ class TriggerContext:
             self._failed(self.node, error)
 
 
-def _recovered(entry: Entry, failure: Failure) -> Payload:
-    """What an inline error plan makes of a failure. Raises NodeError."""
+def _recovered(
+    entry: Entry, failure: Failure, fails: Fails | None, trace: str
+) -> Payload | Coroutine[Any, Any, Payload]:
+    """What the error plan makes of a failure, at once where it is inline. Raises NodeError."""
     if entry.error is None:
         raise failure.error.to_exception() from failure.cause
+    if not entry.error.inline:
+        return entry.recover(failure, fails=fails, trace=trace)
     try:
         return entry.recover_now(failure)
     except Failure as second:

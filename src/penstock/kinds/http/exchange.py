@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,10 +87,12 @@ def begin(ctx: TriggerContext, port: str, request: Request) -> Response | Corout
     if answer_now is None:
         return proceed(ctx, port, request, payload)
     accept = request.header("accept") if "accept" in request.section.fields else ""
+    began = ctx.clock.monotonic()
     try:
         return respond(answer_now(payload), accept)
-    except Failure:
-        return proceed(ctx, port, request, payload)  # plain nodes are pure, so it may be made again
+    except Failure as failure:
+        seconds = ctx.clock.monotonic() - began
+        return _concluded(ctx, request, partial(ctx.recover, port, failure, seconds=seconds))
     except PenstockError as error:
         return Exchange(ctx, accept).refusal(error)
 
@@ -103,10 +106,18 @@ def proceed(
     ctx: TriggerContext, port: str, request: Request, payload: Payload
 ) -> Response | Coroutine[Any, Any, Response]:
     """The same with the payload that the graph is to get."""
+    return _concluded(ctx, request, partial(ctx.begin, port, payload))
+
+
+def _concluded(
+    ctx: TriggerContext,
+    request: Request,
+    process: Callable[..., Payload | Coroutine[Any, Any, Payload]],
+) -> Response | Coroutine[Any, Any, Response]:
+    """The response for what a process answers, or what is made of its failure."""
     exchange = Exchange(ctx, request.header("accept"))
-    trace = request.header("traceparent")
     try:
-        answer = ctx.begin(port, payload, fails=exchange.fails, trace=trace)
+        answer = process(fails=exchange.fails, trace=request.header("traceparent"))
     except PenstockError as error:
         return exchange.failure(error)
     if isinstance(answer, CoroutineType):

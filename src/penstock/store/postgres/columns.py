@@ -32,7 +32,10 @@ def of_runs(runs: Iterable[RunRow]) -> list[Sequence[Any]]:
 
 
 def of_chunks(chunks: list[Chunk]) -> list[Sequence[Any]]:
-    return _turned(chunks, 5)
+    *found, blobs = _turned(chunks, 5)
+    # Nearly always there is none, and what is shorter is filled up by `unnest`. Each element counts:
+    # the driver asks of all of them whether they are arrays themselves.
+    return [*found, blobs if any(blobs) else ()]
 
 
 def of_changes(changes: Iterable[RunChange]) -> list[Sequence[Any]]:
