@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,9 +15,6 @@ from penstock.core.duration import Duration
 from penstock.core.spec import decode_hook
 from penstock.engine.binding import Binder
 from penstock.engine.kind import Node
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class RecordingContext:
