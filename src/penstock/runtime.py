@@ -171,7 +171,5 @@ def flows_of(
     return _loader(kinds, scheme, values).flows_of(reference)
 
 
-def _loader(
-    kinds: Sequence[str], scheme: Scheme | None, values: Mapping[str, Payload] | None
-) -> Loader:
+def _loader(kinds: Sequence[str], scheme: Scheme | None, values: Mapping[str, Payload] | None) -> Loader:
     return Loader(scheme or standard_scheme(*kinds), values=values, readers=standard_readers())

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 class Started:
     """A `penstock` process in a folder, with a store of its own there. variables: of its environment."""
 
-    def __init__(
-        self, folder: Path, *args: str, variables: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *args: str, variables: Mapping[str, str] | None = None) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "penstock", *args],

@@ -249,6 +249,16 @@ async def test_lists_and_problems_are_usable_too(served: Hosted, chromium: Brows
         seen.complaints.clear()
 
 
+async def test_the_description_of_the_api_can_be_read_by_everybody(
+    served: Hosted, chromium: Browser
+) -> None:
+    async with watched(chromium, served.url) as seen:
+        await seen.page.goto("/docs")
+        await seen.page.locator("#launch_flow summary").click()
+        await expect(seen.page.locator("#launch_flow")).to_contain_text("Idempotency-Key")
+        await seen.check("docs")
+
+
 async def test_a_wrong_password_is_told_and_nothing_else(served: Hosted, chromium: Browser) -> None:
     async with watched(chromium, served.url) as seen:
         await seen.page.goto("/login")
