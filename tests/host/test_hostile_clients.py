@@ -34,6 +34,8 @@ ASK = {
 RUNS = f"{PREFIX}/flows/greet/runs"
 JSON = "Content-Type: application/json"
 
+HANDSHAKE = ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+
 NAMES = ["\0", "a\0b", "..", "../../secret", "%00", "\n", "\u202e", "😀", "x" * 3000, "'; --", "{}"]
 """What stands for a parameter of a path or a query."""
 
@@ -234,6 +236,27 @@ async def test_a_chunked_body_that_makes_no_sense_is_refused(served: Hosted) -> 
 
 
 @pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        (f"{PREFIX}/runs/x/events", [], 400),
+        (f"{PREFIX}/runs/x/events", HANDSHAKE, 404),
+        (f"{PREFIX}/runs/x/events?after=-1", HANDSHAKE, 400),
+        (f"{PREFIX}/runs/%00/events?node=%00", HANDSHAKE, 404),
+        (f"{PREFIX}/flows", HANDSHAKE, 404),
+        ("/", HANDSHAKE, 404),
+    ],
+)
+async def test_a_websocket_of_nothing_is_refused(
+    served: Hosted, target: str, headers: list[str], status: int
+) -> None:
+    upgrade = ["Upgrade: websocket", "Connection: Upgrade", *headers]
+    async with wire(served) as client:
+        answer = await client.ask(by_admin(served, "GET", target, None, *upgrade))
+        assert (answer.status, answer.headers["connection"]) == (status, "close")
+        problem(answer)
+
+
+@pytest.mark.parametrize(
     "credentials",
     ["Authorization: Bearer \xff", "Authorization: Basic YTpi", "Cookie: penstock_session=\xff; =; ;;"],
 )
@@ -247,12 +270,18 @@ async def test_credentials_that_make_no_sense_are_none(served: Hosted, credentia
 
 @pytest.mark.parametrize(
     "target",
-    [f"{PREFIX}/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/static/../host.py"],
+    [
+        f"{PREFIX}/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "//etc/passwd",
+        "/static/../host.py",
+        f"{PREFIX}/flows/",
+    ],
 )
 async def test_no_path_leads_anywhere_else(served: Hosted, target: str) -> None:
     async with wire(served) as client:
         answer = await client.ask(by_admin(served, "GET", target))
-        assert answer.status == 404
+        assert (answer.status, "location" in answer.headers) == (404, False)
 
 
 # --- whatever is sent, it is no fault of the host -----------------------------------

@@ -201,6 +201,38 @@ async def test_a_query_that_is_wrong_is_400_and_names_the_parameter(served: Host
     assert answer.json()["type"] == "urn:penstock:invalid-query"
 
 
+async def test_a_graph_tells_of_the_nodes_that_a_loop_has_reached() -> None:
+    loops = {
+        "flow": "loops",
+        "nodes": [
+            {
+                "kind": "snippet",
+                "name": "list",
+                "language": "cel",
+                "code": "[1, 2]",
+                "links": {"out": "each"},
+            },
+            {"kind": "loop", "name": "each", "links": {"out": "odd"}},
+            {
+                "kind": "if",
+                "name": "odd",
+                "when": "self > 0",
+                "links": {"true": "box", "false": "never"},
+            },
+            {"kind": "block", "name": "box", "specs": [{"kind": "nop", "name": "never"}]},
+            {"kind": "nop", "name": "never"},
+        ],
+    }
+    async with hosted(loops) as served:
+        run = (await served.admin.post("/api/v1/flows/loops/runs?wait=10", json={})).json()
+        nodes = (await served.admin.get(f"/{run['fid']}/graph")).json()["nodes"]
+    assert run["state"] == "completed"
+    assert sorted(node["path"] for node in nodes) == [
+        "each", "each[0]/box", "each[0]/box/never", "each[0]/never", "each[0]/odd",
+        "each[1]/box", "each[1]/box/never", "each[1]/never", "each[1]/odd", "list",
+    ]  # fmt: skip
+
+
 async def test_a_failed_run_says_why(served: Hosted) -> None:
     run = (await served.admin.post("/api/v1/flows/fails/runs?wait=10", json={})).json()
     assert run["state"] == "failed"

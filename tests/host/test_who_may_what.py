@@ -28,7 +28,13 @@ FLOW: Final = {
     "flow": f"flow-{SECRET}",
     "inputs": {"text": {"type": "string", "default": SECRET}},
     "nodes": [
-        {"kind": "file.write", "name": "write", "path": "run:out/report.txt", "content": SECRET},
+        {
+            "kind": "file.write",
+            "name": "write",
+            "path": "run:out/report.txt",
+            "content": SECRET,
+            "links": {"path": f"lock-{SECRET}"},  # when it is locked, the file is there
+        },
         {"kind": "lock", "name": f"lock-{SECRET}"},
     ],
 }

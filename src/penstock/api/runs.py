@@ -27,8 +27,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: the digest of what it runs. launcher: the id of who launched it, empty for nobody.
     wake_at: when a waiting run goes on. reason: why it was cancelled. retry_of: the run that it
-    repeats, or empty. seq: its last event. locks: the open ones. links: self, events, result,
-    locks, files.
+    repeats, or empty. seq: its last event. locks: the open ones, where one run is shown and not a list.
+    links: self, events, result, locks, files.
     """
 
     fid: str

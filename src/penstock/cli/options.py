@@ -30,7 +30,9 @@ color: Final = _setting(
     "color", type=click.Choice(["auto", "always", "never"]), help="Whether output is coloured."
 )
 store: Final = _setting(
-    "store", metavar="URL", help="Where runs are kept: a path, sqlite:///PATH or memory:."
+    "store",
+    metavar="URL",
+    help="Where runs are kept: a path, sqlite:///PATH, postgresql://… or memory:.",
 )
 host: Final = _setting(
     "host", metavar="URL", help="Ask this host, in place of the store: http://127.0.0.1:8370."

@@ -7,6 +7,7 @@ the one committer writes everything that came up in the same turn of the loop.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -163,6 +164,15 @@ class Journal:
 
 Written = tuple[Journal, list[Event]]
 
+PORTION: Final = 512
+"""How many of those who waited for a commit go on at a time. The others go on while the store
+writes what these ask for: so the store, and its server, work at the same time as the runs."""
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
 
 class Committer:
     """Writes what all journals of a runtime have gathered, one batch at a time.
@@ -193,6 +203,7 @@ class Committer:
         self.rows: list[RunRow] = []
         self.changes: dict[str, RunChange] = {}
         self._waiting: list[asyncio.Future[None]] = []
+        self._served: deque[asyncio.Future[None]] = deque()
         self._lazy: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -222,7 +233,7 @@ class Committer:
 
     async def close(self) -> None:
         """Write what is left."""
-        while self._dirty or self.rows or self.changes or self._task is not None:
+        while self._asked or self._task is not None:
             await self.committed()
 
     def _start(self) -> None:
@@ -236,10 +247,29 @@ class Committer:
 
     async def _run(self) -> None:
         try:
-            while self._dirty or self.rows or self.changes or self._waiting:
-                await self._commit()
+            while self._asked or self._served:
+                if self._asked:
+                    await self._commit()
+                else:
+                    self._wake_some()
+                    await asyncio.sleep(0)  # what they ask for goes into the next commit
         finally:
             self._task = None
+            self._wake_all()
+
+    @property
+    def _asked(self) -> bool:
+        """Whether there is anything to write, or anybody who waits for it."""
+        return bool(self._dirty or self.rows or self.changes or self._waiting)
+
+    def _wake_some(self) -> None:
+        """Let some of those go on whose events are on disk."""
+        for _ in range(min(PORTION, len(self._served))):
+            _wake(self._served.popleft())
+
+    def _wake_all(self) -> None:
+        while self._served:
+            _wake(self._served.popleft())
 
     async def _commit(self) -> None:
         batch = Batch()
@@ -252,6 +282,7 @@ class Committer:
             events, journal.pending = journal.pending, []
             written.append((journal, events))
             batch.events[journal.fid] = events
+        self._wake_some()
         try:
             written = await self._write(batch, written)
             for journal, events in written:
@@ -259,9 +290,7 @@ class Committer:
             self._published(written)
         finally:
             # A commit that failed wakes its waiters too: each looks at its own journal.
-            for waiter in waiting:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._served.extend(waiting)
 
     async def _store(self, batch: Batch) -> None:
         observer = self._observer

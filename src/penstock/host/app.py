@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import WebSocketRoute
 
 from penstock.api.problem import Problem
 from penstock.host.api import description
@@ -17,8 +18,9 @@ from penstock.host.problem import answer
 from penstock.server.problem import title
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection, Request
     from starlette.responses import Response
+    from starlette.websockets import WebSocket
 
     from penstock.host.host import Host
 
@@ -26,24 +28,40 @@ if TYPE_CHECKING:
 def application(host: Host) -> Starlette:
     """The ASGI application of a host."""
     whole, short = routes(host)
-    return Starlette(
-        routes=[*whole, *page.routes(host), *description.routes(), *short],
+    made = Starlette(
+        routes=[
+            *whole,
+            *page.routes(host),
+            *description.routes(),
+            *short,
+            WebSocketRoute("/{path:path}", _no_socket),
+        ],
         middleware=[Middleware(Forwarded)],
         exception_handlers={HTTPException: _refused},
     )
+    made.router.redirect_slashes = False  # it would lead to whatever host the client has named
+    return made
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     """What the router refuses: a path that leads nowhere, or another method."""
     assert isinstance(error, HTTPException)
     detail = {404: "nothing is here", 405: "this is asked for by another method"}
-    return answer(
-        Problem(
-            title=title(error.status_code),
-            status=error.status_code,
-            detail=detail.get(error.status_code, error.detail),
-            remedy="GET /openapi.json tells what there is",
-            instance=request.url.path,
-        ),
-        list((error.headers or {}).items()),
+    problem = _refusal(error.status_code, detail.get(error.status_code, error.detail), request)
+    return answer(problem, list((error.headers or {}).items()))
+
+
+async def _no_socket(socket: WebSocket) -> None:
+    """Events of runs alone come by websocket."""
+    problem = _refusal(404, "nothing is here for a websocket", socket)
+    await socket.send_denial_response(answer(problem))
+
+
+def _refusal(status: int, detail: str, connection: HTTPConnection) -> Problem:
+    return Problem(
+        title=title(status),
+        status=status,
+        detail=detail,
+        remedy="GET /openapi.json tells what there is",
+        instance=connection.url.path,
     )

@@ -168,15 +168,29 @@ def node_view(node: NodeRecord, *, whole: bool = False) -> NodeView:
 
 def unfired(spec: FlowSpec, record: RunRecord) -> list[NodeView]:
     """The nodes of a graph that have not fired yet."""
-    fired = (
-        {record.nodes[path].node for path in record.processes[""].nodes} if record.processes else set()
-    )
+    fired = _fired(record)
     state = NodeState.SKIPPED if record.state.terminal else NodeState.PENDING
     return [
         NodeView(path=node.key, name=node.key, kind=node.kind, state=state)
         for node in spec.nodes
         if node.key not in fired
     ]
+
+
+def _fired(record: RunRecord) -> set[str]:
+    """The names of the nodes of a run's own graph that have fired, in whichever of its processes.
+
+    A process without a key is that of a graph inside a node, which has names of its own.
+    """
+    fired, pending = set(), [""]
+    while pending:
+        process = record.processes.get(pending.pop())
+        for path in process.nodes if process is not None else ():
+            node = record.nodes[path]
+            fired.add(node.node)
+            below = [record.processes[each] for each in node.processes]
+            pending += [each.path for each in below if each.key and not each.flow]
+    return fired
 
 
 def links(spec: FlowSpec) -> list[LinkView]:
