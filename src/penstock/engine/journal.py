@@ -250,9 +250,10 @@ class Committer:
             while self._asked or self._served:
                 if self._asked:
                     await self._commit()
-                else:
+                    continue
+                await asyncio.sleep(0)  # what those ask for who go on goes into the next commit
+                if not self._asked:
                     self._wake_some()
-                    await asyncio.sleep(0)  # what they ask for goes into the next commit
         finally:
             self._task = None
             self._wake_all()
@@ -291,6 +292,7 @@ class Committer:
         finally:
             # A commit that failed wakes its waiters too: each looks at its own journal.
             self._served.extend(waiting)
+            self._wake_some()
 
     async def _store(self, batch: Batch) -> None:
         observer = self._observer
