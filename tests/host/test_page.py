@@ -249,6 +249,17 @@ async def test_lists_and_problems_are_usable_too(served: Hosted, chromium: Brows
         seen.complaints.clear()
 
 
+async def test_a_browser_that_comes_to_nothing_gets_a_page_and_a_program_a_problem(
+    served: Hosted,
+) -> None:
+    client = await served.client(served.token)
+    page = await client.get("/nothing/here", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "nothing is here" in page.text
+    problem = await client.get("/nothing/here")
+    assert problem.json()["detail"] == "nothing is here"
+
+
 async def test_the_description_of_the_api_can_be_read_by_everybody(
     served: Hosted, chromium: Browser
 ) -> None:

@@ -125,7 +125,7 @@ class Logins:
                 seldom=why,
             )
             raise LoginLimited(
-                "too many attempts to log in have failed",
+                "too many attempts to log in",
                 retry_after=wait,
                 remedy=f"wait {math.ceil(wait)} seconds",
             )

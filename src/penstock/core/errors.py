@@ -41,7 +41,7 @@
     │   └── ClientGone       the client has left
     ├── AccessError          who asks is not known here, or an account cannot be as asked
     │   ├── LoginRefused     this name and this password do not belong together
-    │   ├── LoginLimited     too many attempts have failed; `retry_after` says how long to wait
+    │   ├── LoginLimited     too many attempts; `retry_after` says how long to wait
     │   ├── ProviderError    a login through an identity provider came to nothing
     │   └── AccountError     a user, group, grant or token cannot be as asked
     ├── HostError            a host answered with an error that has no class of its own here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -14,6 +15,8 @@ from penstock.host.api import description
 from penstock.host.api.routes import routes
 from penstock.host.forwarded import Forwarded
 from penstock.host.page import routes as page
+from penstock.host.page.forms import prefers_html
+from penstock.host.page.screen import told
 from penstock.host.problem import answer
 from penstock.server.problem import title
 
@@ -48,6 +51,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = {404: "nothing is here", 405: "this is asked for by another method"}
     problem = _refusal(error.status_code, detail.get(error.status_code, error.detail), request)
+    if prefers_html(request):
+        return told(None, msgspec.structs.replace(problem, remedy=""))
     return answer(problem, list((error.headers or {}).items()))
 
 

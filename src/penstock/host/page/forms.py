@@ -39,13 +39,13 @@ async def show_form(call: Call, flow: str) -> Response:
 )
 async def show_lock(call: Call, fid: str, lid: str) -> LockView | Response:
     """Show what a lock asks for: as a form to people, with the JSON Schema to programs."""
-    if _prefers_html(call.request):
+    if prefers_html(call.request):
         return await show_lock_screen(call, fid, lid)
     row = await call.run(fid)
     return views.lock_view(row, await find_lock(call, row.fid, lid))
 
 
-def _prefers_html(request: Request) -> bool:
+def prefers_html(request: Request) -> bool:
     """Whether HTML is asked for and JSON is not, as browsers do."""
     accept = request.headers.get("accept", "")
     return HTML in accept and "json" not in accept
