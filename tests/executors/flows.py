@@ -242,7 +242,7 @@ async def insisting(ctx: Context) -> Any:
 @flow(executor=WORKER)
 async def forging(ctx: Context) -> None:
     """Writes into the channel to the host."""
-    for number in range(3, 64):
+    for number in range(3, 4096):
         try:
             mode = os.fstat(number).st_mode
         except OSError:

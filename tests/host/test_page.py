@@ -185,6 +185,7 @@ async def test_a_denied_answer_can_be_given_again(served: Hosted, chromium: Brow
         run = (await served.admin.post("/api/v1/flows/order/runs", json={"inputs": inputs})).json()
         await seen.page.goto(f"/runs/{run['fid']}")
         comment = seen.page.get_by_label("Comment")
+        await comment.focus()  # what somebody is at is not replaced by news
         await comment.evaluate("element => element.removeAttribute('maxlength')")
         await comment.fill("far too long to be a comment here")
         await seen.page.get_by_role("button", name="Submit").click()

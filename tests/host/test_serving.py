@@ -11,19 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_log_for_programs_does_not_hold_the_first_token(tmp_path: Path) -> None:
-    variables = {"PENSTOCK_KEY_FILE": str(tmp_path / "key"), "XDG_CONFIG_HOME": str(tmp_path)}
-    with Started(
-        tmp_path, "serve", "--bind", "127.0.0.1:0", "--log", "json", variables=variables
-    ) as host:
-        assert host.process.stdout is not None
-        assert "pst_" in host.process.stdout.readline()
-        code, told = host.stop()
-    assert code == 0
-    assert "pst_" not in told
-    assert all(json.loads(line)["event"] for line in told.splitlines())
-
-
 def test_the_first_token_is_kept_for_the_commands_of_who_started_the_host(tmp_path: Path) -> None:
     variables = {"PENSTOCK_KEY_FILE": str(tmp_path / "key"), "XDG_CONFIG_HOME": str(tmp_path)}
     with Started(tmp_path, "serve", "--bind", "127.0.0.1:0", variables=variables) as host:

@@ -269,6 +269,4 @@ def _log_format(app: App) -> Format | None:
 def _view(app: App, namespace: str) -> View:
     if _log_format(app) is None:
         return Screen(app.console, namespace)
-    # What must not be in a log: where that is read by programs, it goes elsewhere.
-    stream = sys.stdout if _log_format(app) == "json" else app.console.stderr
-    return LogLines(namespace, stream=stream)
+    return LogLines(namespace, stream=app.console.stderr)
