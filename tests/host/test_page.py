@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from penstock.auth import Permission, Resource
 pytestmark = pytest.mark.slow
 
 PASSWORD = "correct horse battery"
+
+A_RUN = re.compile("/runs/[0-9a-z]{20}$")
 
 ORDER = {
     "flow": "order",
@@ -308,9 +311,15 @@ async def test_without_a_script_the_page_still_serves(served: Hosted, chromium: 
         await log_in(seen, "/flows/order")
         await fill_order(seen)
         await seen.page.get_by_role("button", name="Launch").click()
+        await expect(seen.page).to_have_url(A_RUN)
+        while not (await served.admin.get("/api/v1/locks")).json()["items"]:
+            pass  # each answer lets the run go on
         await seen.page.goto("/inbox")
         await seen.page.get_by_role("checkbox").check()
         await seen.page.get_by_role("button", name="Submit").click()
+        await expect(seen.page).to_have_url(A_RUN)
+        run = seen.page.url.rpartition("/")[2]
+        await served.admin.get(f"/{run}/result?wait=10")
         await seen.page.reload()
         await expect(seen.page.locator("#result-value")).to_contain_text('"ok": true')
 
