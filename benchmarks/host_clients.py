@@ -10,10 +10,32 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+THREE: Final = {
+    "work.py": "async def one(number: int) -> int:\n    return number + 1\n",
+    "three.yaml": """
+flow: three
+inputs: {number: {type: integer, default: 0}}
+nodes:
+  - {kind: python, name: a, function: work.py:one, links: {out: b}}
+  - {kind: python, name: b, function: work.py:one, links: {out: c}}
+  - {kind: python, name: c, function: work.py:one}
+""",
+}
+"""A flow of three nodes, each of which is on disk before the next one begins: its files."""
+
 _FID: Final = re.compile(rb'"fid":"([^"]+)"')
+
+
+def project(folder: Path) -> Path:
+    """Write the flow into a folder, which is made for it if need be."""
+    folder.mkdir(exist_ok=True)
+    for name, text in THREE.items():
+        (folder / name).write_text(text)
+    return folder
 
 
 class Launched(NamedTuple):

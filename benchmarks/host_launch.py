@@ -1,4 +1,4 @@
-"""Launches of a durable flow of three steps through the API of a host, at 64 connections."""
+"""Launches of a durable flow of three nodes through the API of a host, at 64 connections."""
 
 from __future__ import annotations
 
@@ -10,34 +10,20 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figure import Figure
-from benchmarks.host_clients import Launched, launch
+from benchmarks.host_clients import Launched, launch, project
 from benchmarks.http_load import free_port
 
 COUNT: Final = 10_000
 ROUNDS: Final = 3
 
-_FLOW: Final = """
-from penstock import Context, flow, step
-
-@step
-def one(number: int) -> int:
-    return number + 1
-
-@flow
-async def three(ctx: Context, number: int = 0) -> int:
-    number = await ctx.step(one, number)
-    number = await ctx.step(one, number)
-    return await ctx.step(one, number)
-"""
-
 
 async def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        rounds = [await _round(_project(Path(folder) / str(number))) for number in range(ROUNDS)]
+        rounds = [await _round(project(Path(folder) / str(number))) for number in range(ROUNDS)]
     best = max(rounds, key=lambda done: done.rate)
     return [
         Figure(
-            name="launches of three durable steps through the API, 64 connections",
+            name="launches of three durable nodes through the API, 64 connections",
             value=best.rate,
             unit="/s",
             limit=1500,
@@ -48,17 +34,11 @@ async def measure() -> list[Figure]:
     ]
 
 
-def _project(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "three.py").write_text(_FLOW)
-    return folder
-
-
 async def _round(folder: Path) -> Launched:
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "penstock", "serve", "--store", "runs.db"),
-        *("--flows", "three.py", "--bind", f"127.0.0.1:{port}", "--log-level", "error"),
+        *("--flows", "three.yaml", "--bind", f"127.0.0.1:{port}", "--log-level", "error"),
         cwd=folder,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchmarks.host_clients import launch
+from benchmarks.host_clients import launch, project
 from tests.host.process import HostProcess
 
 from penstock.core.states import RunState
@@ -15,21 +15,6 @@ from penstock.store import open_store
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 COUNT = 10_000
-
-FLOW = '''
-from penstock import Context, flow, step
-
-@step
-def one(number: int) -> int:
-    return number + 1
-
-@flow
-async def three(ctx: Context, number: int = 0) -> int:
-    """Three steps, each of which is on disk before the next one begins."""
-    number = await ctx.step(one, number)
-    number = await ctx.step(one, number)
-    return await ctx.step(one, number)
-'''
 
 
 async def completed(folder: Path, fids: set[str]) -> set[str]:
@@ -45,24 +30,18 @@ async def completed(folder: Path, fids: set[str]) -> set[str]:
 
 async def all_completed(host: HostProcess, folder: Path, fids: set[str]) -> None:
     """Return when every one of these runs has completed."""
-    with host.client() as client:
-        for fid in fids:
-            answer = client.get(f"/{fid}/result?wait=60")
-            if answer.status_code != 200 or answer.json()["state"] != "completed":
-                raise AssertionError(f"{fid}: {answer.status_code} {answer.text[:300]}")
-            break
-    missing = fids
+    missing = fids - await completed(folder, fids)
     while missing:
-        missing = missing - await completed(folder, missing)
-        if missing:
-            with host.client() as client:
-                answer = client.get(f"/{next(iter(missing))}/result?wait=60")
-                assert answer.json()["state"] == "completed", answer.text[:300]
+        with host.client() as client:
+            answer = client.get(f"/{next(iter(missing))}/result?wait=60")
+        assert answer.status_code == 200, answer.text[:300]
+        assert answer.json()["state"] == "completed", answer.text[:300]
+        missing -= await completed(folder, missing)
 
 
 async def test_ten_thousand_launches_are_answered_and_complete(tmp_path: Path) -> None:
-    (tmp_path / "three.py").write_text(FLOW)
-    with HostProcess(tmp_path, "--flows", "three.py", "--log-level", "error") as host:
+    project(tmp_path)
+    with HostProcess(tmp_path, "--flows", "three.yaml", "--log-level", "error") as host:
         done = await launch(host.url, host.token, "three", count=COUNT)
         assert (len(done.fids), done.refused, done.cut) == (COUNT, [], 0)
         assert len(set(done.fids)) == COUNT
@@ -70,8 +49,8 @@ async def test_ten_thousand_launches_are_answered_and_complete(tmp_path: Path) -
 
 
 async def test_every_run_that_was_answered_completes_after_a_kill(tmp_path: Path) -> None:
-    (tmp_path / "three.py").write_text(FLOW)
-    with HostProcess(tmp_path, "--flows", "three.py", "--log-level", "error") as host:
+    project(tmp_path)
+    with HostProcess(tmp_path, "--flows", "three.yaml", "--log-level", "error") as host:
 
         def kill_in_the_middle(answered: int) -> None:
             if answered == COUNT // 2:

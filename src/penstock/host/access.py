@@ -18,7 +18,7 @@ from penstock.auth.audit import Act, Outcome, who_of
 from penstock.auth.principal import ANONYMOUS, Via
 from penstock.auth.records import TokenKind
 from penstock.core.errors import LoginLimited, LoginRefused
-from penstock.host.api.body import media_type
+from penstock.host.api.body import URLENCODED, media_type
 from penstock.host.problem import Refused
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ CSRF_FIELD: Final = "csrf_token"
 
 Headers = tuple[tuple[str, str], ...]
 
-_URLENCODED: Final = "application/x-www-form-urlencoded"
 _FORM_BYTES: Final = 1 << 20
 _CHALLENGE: Final = ("WWW-Authenticate", 'Bearer realm="penstock"')
 _LONGEST_AGENT: Final = 200
@@ -239,7 +238,7 @@ def _is_foreign(connection: HTTPConnection) -> bool:
 
 async def _form_token(request: Request) -> str | None:
     """The token of a form; None where there is none, or where the form is streamed."""
-    if media_type(request) != _URLENCODED:
+    if media_type(request) != URLENCODED:
         return None
     length = request.headers.get("content-length", "")
     if not length.isdecimal() or int(length) > _FORM_BYTES:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+URLENCODED: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+FORMS: Final = (URLENCODED, MULTIPART)
+"""What browsers send of a form."""
+
 BODY_BYTES: Final = 16 << 20
 """A JSON body may be this long. Files are uploaded."""
 

@@ -9,12 +9,11 @@ from typing import Any, Final, get_args
 import msgspec
 
 from penstock.api.problem import PROBLEM_JSON, Problem
+from penstock.host.api.body import FORMS
 from penstock.host.api.operation import JSON, Operation
 from penstock.version import __version__
 
 _REF: Final = "#/components/schemas/{name}"
-
-FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 _SECURITY: Final[list[dict[str, list[str]]]] = [{"token": []}, {"session": []}]
 

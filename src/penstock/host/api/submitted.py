@@ -10,7 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from penstock.api.runs import Launch
 from penstock.core.payload import Payload
-from penstock.host.api.body import media_type, read, read_json
+from penstock.host.api.body import FORMS, MULTIPART, URLENCODED, media_type, read, read_json
 from penstock.host.files.form import FormUploads
 from penstock.host.forms import SchemaForm
 from penstock.host.problem import Refused
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from penstock.engine.flow import Flow
     from penstock.host.api.call import Call
-
-URLENCODED: Final = "application/x-www-form-urlencoded"
-MULTIPART: Final = "multipart/form-data"
-FORMS: Final = (URLENCODED, MULTIPART)
 
 _FIELDS: Final = 1000
 """How many fields a form may have."""

@@ -11,10 +11,9 @@ from penstock.api.files import UploadView
 from penstock.api.times import moment
 from penstock.auth import Permission
 from penstock.core.errors import ClientGone
-from penstock.host.api.body import media_type
+from penstock.host.api.body import MULTIPART, media_type
 from penstock.host.api.call import Call
 from penstock.host.api.operation import Operations, Reply
-from penstock.host.api.submitted import MULTIPART
 from penstock.host.files import tus
 from penstock.host.files.form import FormUploads
 from penstock.host.problem import Refused

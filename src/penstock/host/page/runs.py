@@ -16,7 +16,7 @@ from penstock.core.states import RunState
 from penstock.host import views
 from penstock.host.api.call import Call
 from penstock.host.api.files import files_of
-from penstock.host.api.runs import RunsQuery, cancel_run, list_runs, resume_run, retry_run, seen
+from penstock.host.api.runs import RunsQuery, cancel_run, list_runs, resume_run, retry_run
 from penstock.host.api.submitted import read_form
 from penstock.host.page.locks import asked
 from penstock.host.page.rendering import render
@@ -57,7 +57,9 @@ async def show_run(call: Call, fid: str) -> Response:
     return render(
         "run.html",
         call,
-        run=msgspec.structs.replace(await seen(call, row), seq=record.seq),
+        run=msgspec.structs.replace(
+            views.run_view(row, first=events[0], last=views.ended(events)), seq=record.seq
+        ),
         launcher=call.host.directory.name_of(row.launcher) if row.launcher else "",
         inputs=record.inputs,
         result=views.result_view(row, views.ended(events)),
